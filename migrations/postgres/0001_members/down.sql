@@ -1,0 +1,15 @@
+DROP TABLE rate_limits;
+DROP TABLE suppressions;
+DROP TABLE outbox;
+DROP TABLE magic_links;
+DROP TABLE member_events;
+DROP TABLE consents;
+DROP TABLE consent_texts;
+DROP TABLE member_labels;
+DROP TABLE labels;
+DROP TABLE newsletter_subscriptions;
+DROP TABLE newsletters;
+DROP TABLE sessions;
+DROP TABLE members;
+DROP TABLE signing_keys;
+DROP TABLE settings;

@@ -1,0 +1,211 @@
+//! The running program: what a handler may reach, and how it starts and stops.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use actix_server::ServerHandle;
+use anyhow::{Context, bail};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+
+use crate::clock::{Clock, Timestamp};
+use crate::config::{DatabaseUrl, Settings};
+use crate::db::{Db, DbResult};
+use crate::mail::sender::{Mailroom, Sender};
+use crate::mail::{outbox, sender};
+use crate::secrets::SecretKey;
+use crate::signin::signing_keys::{self, SigningKey};
+use crate::signin::{Policy, links, sessions};
+use crate::{limits, newsletters, site_facts, web};
+
+/// What a handler may reach.
+#[derive(Clone)]
+pub struct App {
+    pub settings: Arc<Settings>,
+    pub db: Db,
+    pub clock: Clock,
+    pub policy: Policy,
+    pub signing_key: Arc<SigningKey>,
+    pub mailroom: Mailroom,
+    pub site_uuid: Arc<str>,
+    pub metrics: Option<PrometheusHandle>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl App {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// From the first sign of the end on: `/readyz` says no, so that balancers look elsewhere.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Opens what the program stands on. Nothing answers or sends yet.
+    pub async fn open(settings: Settings, clock: Clock, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
+        let key = secret_key(&settings)?;
+        let db = Db::open(&settings.database, &settings.db)?;
+        let now = clock.now();
+        if !db.read(signing_keys::exists).await? {
+            let new = signing_keys::generate(&key)?;
+            db.write(move |conn| signing_keys::store_first(conn, &new, now)).await?;
+        }
+        let (title, for_loading) = (settings.site_title.clone(), key.clone());
+        let (signing_key, site_uuid) = db
+            .write(move |conn| {
+                newsletters::ensure_first(conn, &title, now)?;
+                outbox::take_over_abandoned(conn, now)?;
+                Ok((signing_keys::load(conn, &for_loading)?, site_facts::site_uuid(conn)?))
+            })
+            .await?;
+        let policy = Policy { limits: settings.limits.clone(), lifetimes: settings.lifetimes.clone(), key };
+        Ok(Self {
+            settings: Arc::new(settings),
+            db,
+            clock,
+            policy,
+            signing_key: Arc::new(signing_key),
+            mailroom: Mailroom::default(),
+            site_uuid: site_uuid.into(),
+            metrics,
+            stopping: Arc::default(),
+        })
+    }
+}
+
+/// The key from the settings, or from its file, or, for a new installation, a new one. A database
+/// without its key is refused rather than given another: its links and sealed keys would be lost.
+fn secret_key(settings: &Settings) -> anyhow::Result<SecretKey> {
+    if let Some(key) = &settings.secret_key {
+        return Ok(key.clone());
+    }
+    let path = settings.key_file();
+    if path.exists() {
+        return SecretKey::read(&path).context("the key file cannot be used");
+    }
+    match &settings.database {
+        DatabaseUrl::Sqlite(database) if database.exists() => bail!(
+            "{} is missing, but the database {} exists; put the key file back, or set READERSHIP_SECRET_KEY",
+            path.display(),
+            database.display()
+        ),
+        _ => {}
+    }
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("cannot make {}", settings.data_dir.display()))?;
+    Ok(SecretKey::create(&path)?)
+}
+
+/// A program that answers and sends.
+pub struct Running {
+    pub app: App,
+    pub address: SocketAddr,
+    server: ServerHandle,
+    workers: Workers,
+}
+
+impl Running {
+    /// Binds, starts the workers and the HTTP side. Must be called inside an actix system.
+    pub async fn start(settings: Settings, clock: Clock, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
+        let listener = bind(settings.listen)?;
+        let metrics_listener = settings.metrics_listen.map(bind).transpose()?;
+        let address = listener.local_addr()?;
+        let app = App::open(settings, clock, metrics).await?;
+        let workers = Workers::start(&app)?;
+        let server = web::server::run(app.clone(), listener, metrics_listener)?;
+        let handle = server.handle();
+        tokio::spawn(server);
+        Ok(Self { app, address, server: handle, workers })
+    }
+
+    /// Stops in order (`reliability.md` Q1): no new connections, running requests end, mails in
+    /// the air end, everything is on disk.
+    pub async fn stop(self) {
+        self.app.stopping.store(true, Ordering::Relaxed);
+        self.workers.ask_to_stop();
+        self.server.stop(true).await;
+        // The sender needs the rest of its time at most; joining blocks this thread only.
+        self.workers.join();
+    }
+}
+
+/// Listens, or says what to do about an address that is taken.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; is something else running there? Choose another port"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// The threads beside the HTTP side: the sender, and the janitor that drops what is over.
+struct Workers {
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    fn start(app: &App) -> anyhow::Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let mut threads = Vec::new();
+        if let Some(server) = app.settings.smtp.clone() {
+            let worker = Sender {
+                db: app.db.clone(),
+                clock: app.clock.clone(),
+                settings: Arc::clone(&app.settings),
+                policy: app.policy.clone(),
+                mailroom: app.mailroom.clone(),
+                server,
+            };
+            threads.push(spawn("mail", sender::run(worker, stopped.clone()))?);
+        }
+        threads.push(spawn("janitor", tidy(app.clone(), stopped))?);
+        Ok(Self { stop, threads })
+    }
+
+    fn ask_to_stop(&self) {
+        // Nobody listens only when the workers have ended already.
+        let _ = self.stop.send(true);
+    }
+
+    fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a worker ended by a panic");
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(work))?)
+}
+
+/// How often what is over is dropped.
+const TIDYING: std::time::Duration = std::time::Duration::from_secs(600);
+
+async fn tidy(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let (policy, now) = (app.policy.clone(), app.now());
+        let dropped: DbResult<usize> = app
+            .db
+            .write(move |conn| {
+                Ok(links::purge(conn, &policy, now)?
+                    + sessions::purge(conn, &policy, now)?
+                    + outbox::purge(conn, &policy.lifetimes, now)?
+                    + limits::purge(conn, now)?)
+            })
+            .await;
+        match dropped {
+            Ok(rows) => tracing::debug!(rows, "dropped what is over"),
+            Err(error) => tracing::warn!(%error, "what is over could not be dropped"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TIDYING) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `readership demo`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{start_logging, until_told_to_stop};
+use crate::config::DatabaseUrl;
+use crate::sandbox::demo::{Demo, DemoOptions};
+
+#[derive(Args)]
+pub struct Options {
+    /// First of four neighbouring ports: newsroom, members, inbox, mail server.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Folder for the demo's database; kept between runs [default: one in the temporary folder].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Forget what an earlier run of the demo stored.
+    #[arg(long)]
+    fresh: bool,
+    /// Use this PostgreSQL database instead of SQLite (postgres://…).
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+}
+
+pub fn run(options: Options) -> anyhow::Result<()> {
+    start_logging("warn", false)?;
+    let data_dir =
+        options.data_dir.unwrap_or_else(|| std::env::temp_dir().join(format!("readership-demo-{}", options.port)));
+    if options.fresh {
+        forget(&data_dir)?;
+    }
+    let demo = DemoOptions {
+        port: options.port,
+        data_dir: data_dir.clone(),
+        database: options.postgres.map(DatabaseUrl::Postgres),
+    };
+    actix_web::rt::System::new().block_on(async {
+        let demo = Demo::start(demo).await?;
+        println!(
+            "\nThe demo newsroom REX Wire is open.
+
+  Newsroom   {newsroom}
+  Inbox      {inbox}
+  Members    {members}
+  Data       {data}
+
+Try this:
+  1. Open the newsroom, type any address into the footer, press Subscribe.
+  2. Open the inbox: the mail is there. Its link brings you back, subscribed and signed in.
+  3. Open the same link in a private window: it shows a page and asks before it does anything.
+  4. {newsroom}plain/ is the same page without any script.
+
+Ctrl-C ends it.\n",
+            newsroom = demo.newsroom,
+            inbox = demo.inbox,
+            members = demo.members,
+            data = data_dir.display(),
+        );
+        until_told_to_stop().await?;
+        demo.stop().await;
+        println!("The demo has ended.");
+        Ok(())
+    })
+}
+
+/// Removes only the files that a demo makes.
+fn forget(data_dir: &std::path::Path) -> anyhow::Result<()> {
+    for name in ["readership.db", "readership.db-wal", "readership.db-shm", "secret.key"] {
+        let path = data_dir.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

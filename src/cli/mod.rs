@@ -1,0 +1,116 @@
+//! The command line: one file a command.
+
+mod backup;
+mod demo;
+mod doctor;
+mod migrate;
+mod newsletters;
+mod sending;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Settings;
+
+/// Newsletter sign-up, sign-in by mail and paid membership for any website, as one binary.
+///
+/// Settings come from the environment or from a TOML file with the same keys; `readership doctor`
+/// lists them all. To see it work, without any: `readership demo`.
+#[derive(Parser)]
+#[command(name = "readership", version, max_term_width = 100)]
+struct Arguments {
+    /// TOML file with settings; the environment wins over it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answer requests and send mail, until SIGTERM.
+    Serve,
+    /// Try everything on this machine: a demo newsroom, an inbox, no settings.
+    Demo(demo::Options),
+    /// Bring the database's schema up to date (serve does it too).
+    Migrate,
+    /// Say what is in force, whether it works, and what to do next.
+    Doctor,
+    /// Copy the whole database into one file, while the service runs.
+    Backup {
+        /// The file to write; it must not exist.
+        file: PathBuf,
+    },
+    /// Fill an empty database from a backup. Sending starts paused.
+    Restore {
+        /// A file that `readership backup` wrote.
+        file: PathBuf,
+    },
+    /// Pause and resume the sending of mail.
+    Sending {
+        #[command(subcommand)]
+        action: sending::Action,
+    },
+    /// List and add newsletters.
+    Newsletters {
+        #[command(subcommand)]
+        action: newsletters::Action,
+    },
+}
+
+/// Runs one command. Errors are one message on standard error and exit code 1.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("readership: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let settings = || Ok::<_, anyhow::Error>(Settings::load(arguments.config.as_deref())?);
+    match arguments.command {
+        Command::Demo(options) => demo::run(options),
+        Command::Serve => serve::run(settings()?),
+        Command::Migrate => migrate::run(&settings()?),
+        Command::Doctor => doctor::run(settings()),
+        Command::Backup { file } => backup::backup(&settings()?, &file),
+        Command::Restore { file } => backup::restore(&settings()?, &file),
+        Command::Sending { action } => sending::run(&settings()?, &action),
+        Command::Newsletters { action } => newsletters::run(&settings()?, &action),
+    }
+}
+
+/// Sends log lines to standard error, as the settings say.
+fn start_logging(filter: &str, json: bool) -> anyhow::Result<()> {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(filter).map_err(|error| anyhow::anyhow!("READERSHIP_LOG: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if json { builder.json().try_init() } else { builder.try_init() };
+    started.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))
+}
+
+/// Waits for SIGTERM or Ctrl-C. A second one ends the process at once.
+async fn until_told_to_stop() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Identifiers: twelve bytes, written as 24 lower-case hex characters, ordered by time
+//! (the ObjectId of the members protocol), and random UUIDs for what strangers may see.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use data_encoding::HEXLOWER;
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Binary;
+
+use crate::clock::Timestamp;
+use crate::secrets;
+
+/// Four bytes of seconds, five that are random per process, three that count: ids made later
+/// sort later, and two nodes never make the same one.
+fn object_id(now: Timestamp) -> [u8; 12] {
+    static PROCESS: OnceLock<[u8; 5]> = OnceLock::new();
+    static COUNTER: OnceLock<AtomicU32> = OnceLock::new();
+    let process = PROCESS.get_or_init(secrets::random);
+    let counter = COUNTER
+        .get_or_init(|| AtomicU32::new(u32::from_be_bytes(secrets::random()) & 0x007f_ffff))
+        .fetch_add(1, Ordering::Relaxed);
+
+    let mut id = [0; 12];
+    let seconds = u32::try_from(now.seconds().max(0)).unwrap_or(u32::MAX);
+    id[..4].copy_from_slice(&seconds.to_be_bytes());
+    id[4..9].copy_from_slice(process);
+    id[9..].copy_from_slice(&counter.to_be_bytes()[1..]);
+    id
+}
+
+/// What a text must look like to be an identifier: 24 hex characters.
+#[derive(Debug, thiserror::Error)]
+#[error("an identifier has 24 lower-case hex characters")]
+pub struct NotAnId;
+
+macro_rules! identifiers {
+    ($($(#[$meta:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+        #[diesel(sql_type = Binary)]
+        pub struct $name([u8; 12]);
+
+        impl $name {
+            pub fn new(now: Timestamp) -> Self {
+                Self(object_id(now))
+            }
+
+            pub fn as_bytes(&self) -> &[u8; 12] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&HEXLOWER.encode(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| NotAnId)?;
+                bytes.try_into().map(Self).map_err(|_| NotAnId)
+            }
+        }
+
+        impl<DB: Backend> FromSql<Binary, DB> for $name
+        where
+            Vec<u8>: FromSql<Binary, DB>,
+        {
+            fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+                let bytes = Vec::<u8>::from_sql(value)?;
+                Ok(Self(bytes.as_slice().try_into()?))
+            }
+        }
+
+        impl<DB: Backend> ToSql<Binary, DB> for $name
+        where
+            [u8]: ToSql<Binary, DB>,
+        {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                <[u8] as ToSql<Binary, DB>>::to_sql(&self.0[..], out)
+            }
+        }
+    )*};
+}
+
+identifiers! {
+    /// A person who confirmed an address.
+    MemberId,
+    /// A mailing list of the site.
+    NewsletterId,
+    /// A word that staff or a form put on members.
+    LabelId,
+    /// A request for a mail with a link.
+    MagicLinkId,
+    /// A mail that is to be sent.
+    OutboxId,
+    /// Proof that somebody agreed to something.
+    ConsentId,
+    /// The words somebody agreed to.
+    ConsentTextId,
+    /// Something that happened to a member.
+    MemberEventId,
+}
+
+/// A random UUID (version 4, RFC 9562), as the protocol shows for members and newsletters.
+pub fn uuid() -> uuid::Uuid {
+    uuid::Builder::from_random_bytes(secrets::random()).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_ordered_by_time_and_read_back() {
+        let first = MemberId::new(Timestamp::from_millis(1_000_000));
+        let second = MemberId::new(Timestamp::from_millis(2_000_000));
+        assert!(first < second);
+        assert_eq!(first.to_string().len(), 24);
+        assert_eq!(first.to_string().parse::<MemberId>().unwrap(), first);
+    }
+
+    #[test]
+    fn refuses_what_is_not_an_id() {
+        for text in ["", "../etc/passwd", "5f", "zz", "\0", "5F9C1E0A2B3C4D5E6F708192", &"a".repeat(10_000)] {
+            assert!(text.parse::<MemberId>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Mails that are to be sent, and what became of each.
+//!
+//! A row is claimed by lease, tried, and then accepted, tried again later, or ended. What follows
+//! a try is decided by [`after_try`], which is pure.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::config::{Lifetimes, Sending, seconds};
+use crate::db::schema::outbox;
+use crate::db::{Conn, DbError, DbResult};
+use crate::ids::{MagicLinkId, OutboxId};
+
+/// Where a mail stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Waiting,
+    Sending,
+    Accepted,
+    /// The recipient's server said no for good.
+    Refused,
+    /// Given up after the last try.
+    Parked,
+    /// What it was about is over.
+    Expired,
+    /// Never to be sent: the address is unknown or suppressed.
+    Withheld,
+}
+
+impl State {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Parked => "parked",
+            Self::Expired => "expired",
+            Self::Withheld => "withheld",
+        }
+    }
+}
+
+/// Sign-in mail has its own lane and never waits behind anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    SignIn,
+    Other,
+}
+
+impl Lane {
+    const fn number(self) -> i32 {
+        match self {
+            Self::SignIn => 0,
+            Self::Other => 1,
+        }
+    }
+}
+
+/// Queues the mail of a link. The row holds no token; the mail derives it when it is written.
+pub fn enqueue_link(
+    conn: &mut Conn,
+    link: MagicLinkId,
+    recipient: &str,
+    state: State,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> DbResult<()> {
+    let finished_at = (state == State::Withheld).then_some(now);
+    diesel::insert_into(outbox::table)
+        .values((
+            outbox::id.eq(OutboxId::new(now)),
+            outbox::kind.eq("link"),
+            outbox::lane.eq(Lane::SignIn.number()),
+            outbox::recipient.eq(recipient),
+            outbox::link_id.eq(link),
+            outbox::state.eq(state.as_str()),
+            outbox::next_attempt_at.eq(now),
+            outbox::expires_at.eq(expires_at),
+            outbox::created_at.eq(now),
+            outbox::finished_at.eq(finished_at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// A mail that this process is to send now.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = outbox)]
+pub struct Claimed {
+    pub id: OutboxId,
+    pub recipient: String,
+    pub link_id: Option<MagicLinkId>,
+    pub attempts: i32,
+    pub expires_at: Timestamp,
+    pub created_at: Timestamp,
+}
+
+/// A process that sends. Its leases are told from another's by it.
+pub type Node = [u8; 16];
+
+/// Takes up to `most` mails that are due, or whose sender died, under a lease.
+pub fn claim(
+    conn: &mut Conn,
+    node: &Node,
+    lane: Lane,
+    most: i64,
+    lease: Duration,
+    now: Timestamp,
+) -> DbResult<Vec<Claimed>> {
+    let waiting = outbox::state.eq("waiting").and(outbox::next_attempt_at.le(now));
+    let abandoned = outbox::state.eq("sending").and(outbox::lease_until.lt(now));
+    macro_rules! due {
+        () => {
+            outbox::table
+                .filter(outbox::state.eq_any(["waiting", "sending"]))
+                .filter(outbox::lane.eq(lane.number()))
+                .filter(waiting.or(abandoned))
+                .order((outbox::next_attempt_at, outbox::id))
+                .limit(most)
+                .select(Claimed::as_select())
+        };
+    }
+    // Nodes on one PostgreSQL skip what another is just taking; SQLite has one writer.
+    let mut claimed: Vec<Claimed> = match conn {
+        Conn::Postgres(conn) => due!().for_update().skip_locked().load(conn)?,
+        Conn::Sqlite(conn) => due!().load(conn)?,
+    };
+    if claimed.is_empty() {
+        return Ok(claimed);
+    }
+    diesel::update(outbox::table.filter(outbox::id.eq_any(claimed.iter().map(|mail| mail.id))))
+        .set((
+            outbox::state.eq("sending"),
+            outbox::attempts.eq(outbox::attempts + 1),
+            outbox::lease_until.eq(now.plus(lease)),
+            outbox::leased_by.eq(&node[..]),
+        ))
+        .execute(conn)?;
+    for mail in &mut claimed {
+        mail.attempts += 1;
+    }
+    Ok(claimed)
+}
+
+/// Lengthens the leases of everything `node` is sending.
+pub fn renew(conn: &mut Conn, node: &Node, lease: Duration, now: Timestamp) -> DbResult<usize> {
+    Ok(diesel::update(outbox::table)
+        .filter(outbox::state.eq("sending").and(outbox::leased_by.eq(&node[..])))
+        .set(outbox::lease_until.eq(now.plus(lease)))
+        .execute(conn)?)
+}
+
+/// Gives back what `node` claimed but did not begin: at the end of the process.
+pub fn release(conn: &mut Conn, node: &Node, now: Timestamp) -> DbResult<usize> {
+    Ok(diesel::update(outbox::table)
+        .filter(outbox::state.eq("sending").and(outbox::leased_by.eq(&node[..])))
+        .set((
+            outbox::state.eq("waiting"),
+            outbox::attempts.eq(outbox::attempts - 1),
+            outbox::next_attempt_at.eq(now),
+            outbox::lease_until.eq(None::<Timestamp>),
+            outbox::leased_by.eq(None::<Vec<u8>>),
+        ))
+        .execute(conn)?)
+}
+
+/// On SQLite one process owns the file: whatever stands as being sent when it starts was being
+/// sent by one that is dead, and need not wait for its lease.
+pub fn take_over_abandoned(conn: &mut Conn, now: Timestamp) -> DbResult<usize> {
+    if matches!(conn, Conn::Postgres(_)) {
+        return Ok(0);
+    }
+    Ok(diesel::update(outbox::table.filter(outbox::state.eq("sending")))
+        .set((outbox::state.eq("waiting"), outbox::next_attempt_at.eq(now), outbox::lease_until.eq(None::<Timestamp>)))
+        .execute(conn)?)
+}
+
+/// How a try ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    Accepted,
+    /// Not taken, for now: by the recipient's server, or because ours cannot be reached.
+    Deferred(String),
+    /// Refused for good, for a reason that is about this mail or its recipient.
+    Refused(String),
+    /// The connection was lost after the whole mail was handed over: it may have been taken.
+    Unknown(String),
+    /// What the mail was about is over.
+    Obsolete,
+}
+
+/// What follows a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    pub state: State,
+    pub next_attempt_at: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+/// Waits between tries, in seconds (`reliability.md` M2); the last one repeats.
+const WAITS_S: [u64; 8] = [10, 30, 120, 300, 900, 3_600, 7_200, 14_400];
+
+/// Decides what follows the `attempts`-th try. `jitter` is in `0..1000` and spreads a wait by up
+/// to a fifth, so that mails that failed together do not come back together.
+pub fn after_try(
+    tried: Tried,
+    attempts: i32,
+    expires_at: Timestamp,
+    sending: &Sending,
+    jitter: u64,
+    now: Timestamp,
+) -> Next {
+    let end = |state, reason| Next { state, next_attempt_at: None, reason };
+    let reason = match tried {
+        Tried::Accepted => return end(State::Accepted, None),
+        Tried::Refused(reason) => return end(State::Refused, Some(reason)),
+        Tried::Obsolete => {
+            return end(State::Expired, Some("the link ended before the mail went out".to_owned()));
+        }
+        Tried::Deferred(reason) => reason,
+        Tried::Unknown(reason) => format!("perhaps taken: {reason}"),
+    };
+    let attempts = usize::try_from(attempts).unwrap_or(1).max(1);
+    if attempts >= usize::try_from(sending.attempts).unwrap_or(usize::MAX) {
+        return end(State::Parked, Some(reason));
+    }
+    let wait = seconds(WAITS_S[(attempts - 1).min(WAITS_S.len() - 1)]);
+    let spread = wait.mul_f64(jitter.min(1_000) as f64 / 5_000.0);
+    let next_attempt_at = now.plus(wait + spread);
+    if next_attempt_at >= expires_at {
+        return end(State::Expired, Some(reason));
+    }
+    Next { state: State::Waiting, next_attempt_at: Some(next_attempt_at), reason: Some(reason) }
+}
+
+/// Writes down what follows a try, unless the lease was lost to another node meanwhile.
+pub fn finish(conn: &mut Conn, id: OutboxId, node: &Node, next: &Next, now: Timestamp) -> DbResult<()> {
+    let finished_at = (next.state != State::Waiting).then_some(now);
+    diesel::update(outbox::table.find(id))
+        .filter(outbox::leased_by.eq(&node[..]))
+        .set((
+            outbox::state.eq(next.state.as_str()),
+            outbox::next_attempt_at.eq(next.next_attempt_at.unwrap_or(now)),
+            outbox::lease_until.eq(None::<Timestamp>),
+            outbox::leased_by.eq(None::<Vec<u8>>),
+            outbox::last_error.eq(next.reason.as_deref()),
+            outbox::finished_at.eq(finished_at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether any mail is to be tried now: asked often, so it only reads.
+pub fn is_due(conn: &mut Conn, now: Timestamp) -> DbResult<bool> {
+    let waiting = outbox::state.eq("waiting").and(outbox::next_attempt_at.le(now));
+    let abandoned = outbox::state.eq("sending").and(outbox::lease_until.lt(now));
+    let due: Option<OutboxId> = outbox::table
+        .filter(outbox::state.eq_any(["waiting", "sending"]))
+        .filter(waiting.or(abandoned))
+        .select(outbox::id)
+        .first(conn)
+        .optional()?;
+    Ok(due.is_some())
+}
+
+/// How many mails stand where, for `doctor`, `/readyz` and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    pub open: u64,
+    pub oldest: Option<Timestamp>,
+    pub parked: u64,
+    pub refused: u64,
+}
+
+pub fn depth(conn: &mut Conn) -> DbResult<Depth> {
+    let open = outbox::state.eq_any(["waiting", "sending"]);
+    let (count, oldest): (i64, Option<Timestamp>) = outbox::table
+        .filter(open)
+        .select((diesel::dsl::count_star(), diesel::dsl::min(outbox::created_at)))
+        .first(conn)?;
+    let ended = |conn: &mut Conn, state: State| -> DbResult<u64> {
+        let count: i64 = outbox::table.filter(outbox::state.eq(state.as_str())).count().get_result(conn)?;
+        u64::try_from(count).map_err(|error| DbError::Corrupt(error.to_string()))
+    };
+    Ok(Depth {
+        open: u64::try_from(count).unwrap_or(0),
+        oldest,
+        parked: ended(conn, State::Parked)?,
+        refused: ended(conn, State::Refused)?,
+    })
+}
+
+/// Drops mails that ended long enough ago.
+pub fn purge(conn: &mut Conn, lifetimes: &Lifetimes, now: Timestamp) -> DbResult<usize> {
+    let before = now.minus(seconds(lifetimes.retention_outbox_s));
+    Ok(diesel::delete(outbox::table.filter(outbox::finished_at.lt(before))).execute(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(tried: Tried, attempts: i32, expires_in_s: i64, jitter: u64) -> Next {
+        let expires_at = Timestamp::from_millis(expires_in_s * 1000);
+        after_try(tried, attempts, expires_at, &Sending::default(), jitter, Timestamp::from_millis(0))
+    }
+
+    #[test]
+    fn a_deferred_mail_waits_longer_each_time() {
+        let waits: Vec<i64> = (1..12)
+            .map(|attempts| next(Tried::Deferred("450".to_owned()), attempts, 1_000_000, 0))
+            .map(|next| next.next_attempt_at.unwrap().seconds())
+            .collect();
+        assert_eq!(waits, [10, 30, 120, 300, 900, 3_600, 7_200, 14_400, 14_400, 14_400, 14_400]);
+        assert_eq!(next(Tried::Deferred("450".to_owned()), 1, 1_000, 1_000).next_attempt_at.unwrap().millis(), 12_000);
+    }
+
+    #[test]
+    fn every_mail_ends() {
+        assert_eq!(next(Tried::Accepted, 1, 100, 0).state, State::Accepted);
+        assert_eq!(next(Tried::Refused("550".to_owned()), 1, 100, 0).state, State::Refused);
+        assert_eq!(next(Tried::Deferred("450".to_owned()), 12, 1_000_000, 0).state, State::Parked);
+        assert_eq!(next(Tried::Deferred("450".to_owned()), 3, 60, 0).state, State::Expired);
+        assert_eq!(next(Tried::Obsolete, 1, 100, 0).state, State::Expired);
+        assert_eq!(next(Tried::Unknown("lost".to_owned()), 1, 100, 0).state, State::Waiting);
+    }
+}

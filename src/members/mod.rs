@@ -1,0 +1,84 @@
+//! Who they are: a person who confirmed an address, what they said about themselves, and what
+//! happened to them. A member is made when a link is confirmed and never before.
+
+pub mod address;
+pub mod events;
+pub mod labels;
+pub mod name;
+pub mod record;
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::members;
+use crate::db::{Conn, DbResult, on_either};
+use crate::ids::{self, MemberId};
+use address::EmailAddress;
+
+/// What is known of somebody at the moment of confirming.
+pub struct NewMember<'a> {
+    pub email: &'a EmailAddress,
+    pub name: Option<&'a str>,
+    /// The page whose form was used.
+    pub source_page: Option<&'a str>,
+    /// Where the visitor had come from.
+    pub referrer: Option<&'a str>,
+}
+
+pub fn find_by_email(conn: &mut Conn, email: &EmailAddress) -> DbResult<Option<MemberId>> {
+    Ok(members::table.filter(members::email_key.eq(email.key())).select(members::id).first(conn).optional()?)
+}
+
+/// Makes a member, or finds the one who confirmed the same address a moment before.
+///
+/// Returns the id and whether it is new.
+pub fn create(conn: &mut Conn, new: &NewMember<'_>, now: Timestamp) -> DbResult<(MemberId, bool)> {
+    let id = MemberId::new(now);
+    let row = (
+        members::id.eq(id),
+        members::uuid.eq(ids::uuid().as_bytes().to_vec()),
+        members::email.eq(new.email.as_given()),
+        members::email_key.eq(new.email.key()),
+        members::name.eq(new.name),
+        members::source_page.eq(new.source_page),
+        members::referrer.eq(new.referrer),
+        members::created_at.eq(now),
+        members::updated_at.eq(now),
+        members::last_seen_at.eq(now),
+    );
+    let inserted = on_either!(conn, conn => diesel::insert_into(members::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(conn)?);
+    if inserted == 1 {
+        return Ok((id, true));
+    }
+    let existing = members::table.filter(members::email_key.eq(new.email.key())).select(members::id).first(conn)?;
+    Ok((existing, false))
+}
+
+/// Whether `id` still is the account of `email` (a link follows neither of the two alone, T7).
+pub fn owns(conn: &mut Conn, id: MemberId, email: &EmailAddress) -> DbResult<bool> {
+    let found: Option<MemberId> = members::table
+        .find(id)
+        .filter(members::email_key.eq(email.key()))
+        .select(members::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
+pub fn seen(conn: &mut Conn, id: MemberId, now: Timestamp) -> DbResult<()> {
+    diesel::update(members::table.find(id)).set(members::last_seen_at.eq(now)).execute(conn)?;
+    Ok(())
+}
+
+pub fn count(conn: &mut Conn) -> DbResult<u64> {
+    let count: i64 = members::table.count().get_result(conn)?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// The address of an account, as it was given.
+pub fn email_of(conn: &mut Conn, id: MemberId) -> DbResult<String> {
+    Ok(members::table.find(id).select(members::email).first(conn)?)
+}

@@ -1,0 +1,122 @@
+//! A member's own record, as `GET /members/api/member/` shows it (protocol A.4).
+
+use serde::Serialize;
+use url::Url;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::newsletters::Newsletter;
+use crate::secrets::{Purpose, SecretKey};
+
+/// The columns that the record is made of.
+#[derive(Clone, Debug)]
+pub struct MemberRow {
+    pub uuid: Uuid,
+    pub email: String,
+    pub name: Option<String>,
+    pub expertise: Option<String>,
+    pub status: String,
+    pub enable_comment_notifications: bool,
+    pub enable_updates: Option<bool>,
+    pub created_at: Timestamp,
+    /// Why and since when no mail goes to the address, if so.
+    pub suppressed: Option<(String, Timestamp)>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    uuid: Uuid,
+    email: &'a str,
+    name: Option<&'a str>,
+    firstname: Option<&'a str>,
+    expertise: Option<&'a str>,
+    /// Never a picture of a third party: asking for one would tell that party who reads (V7).
+    avatar_image: Option<()>,
+    unsubscribe_url: String,
+    subscribed: bool,
+    subscriptions: [(); 0],
+    status: &'a str,
+    paid: bool,
+    created_at: String,
+    enable_comment_notifications: bool,
+    enable_updates_and_announcements: Option<bool>,
+    can_comment: bool,
+    commenting: Commenting,
+    newsletters: Vec<NewsletterInRecord<'a>>,
+    email_suppression: EmailSuppression,
+}
+
+#[derive(Serialize)]
+struct Commenting {
+    disabled: bool,
+    disabled_reason: Option<()>,
+    disabled_until: Option<()>,
+}
+
+#[derive(Serialize)]
+struct NewsletterInRecord<'a> {
+    id: String,
+    uuid: Uuid,
+    name: &'a str,
+    description: Option<&'a str>,
+    sort_order: i32,
+}
+
+#[derive(Serialize)]
+struct EmailSuppression {
+    suppressed: bool,
+    info: Option<SuppressionInfo>,
+}
+
+#[derive(Serialize)]
+struct SuppressionInfo {
+    reason: &'static str,
+    timestamp: String,
+}
+
+/// `{url}unsubscribe/?uuid=…&key=…`: the key is an HMAC of the UUID and never expires (C.4).
+pub fn unsubscribe_url(base: &Url, key: &SecretKey, uuid: Uuid) -> String {
+    let proof = key.hmac(Purpose::UnsubscribeLink, uuid.hyphenated().to_string().as_bytes());
+    format!("{base}unsubscribe/?uuid={uuid}&key={}", data_encoding::HEXLOWER.encode(&proof))
+}
+
+/// The record as JSON text.
+pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: &SecretKey) -> String {
+    let record = Record {
+        uuid: member.uuid,
+        email: &member.email,
+        name: member.name.as_deref(),
+        firstname: member.name.as_deref().and_then(|name| name.split_whitespace().next()),
+        expertise: member.expertise.as_deref(),
+        avatar_image: None,
+        unsubscribe_url: unsubscribe_url(base, key, member.uuid),
+        subscribed: !newsletters.is_empty(),
+        subscriptions: [],
+        status: &member.status,
+        paid: member.status != "free",
+        created_at: member.created_at.iso8601(),
+        enable_comment_notifications: member.enable_comment_notifications,
+        enable_updates_and_announcements: member.enable_updates,
+        can_comment: true,
+        commenting: Commenting { disabled: false, disabled_reason: None, disabled_until: None },
+        newsletters: newsletters
+            .iter()
+            .map(|newsletter| NewsletterInRecord {
+                id: newsletter.id.to_string(),
+                uuid: newsletter.uuid,
+                name: &newsletter.name,
+                description: newsletter.description.as_deref(),
+                sort_order: newsletter.sort_order,
+            })
+            .collect(),
+        email_suppression: EmailSuppression {
+            suppressed: member.suppressed.is_some(),
+            info: member.suppressed.as_ref().map(|(reason, since)| SuppressionInfo {
+                reason: if reason == "complaint" { "spam" } else { "fail" },
+                timestamp: since.iso8601(),
+            }),
+        },
+    };
+    // The record has only string keys and plain values, which always serialise.
+    serde_json::to_string(&record).unwrap_or_default()
+}

@@ -1,0 +1,9 @@
+//! What `demo` and the tests stand on: a mail server with an inbox, a demo newsroom, a clock that
+//! moves. It is reached only through the settings a real installation has, and speaks real SMTP;
+//! the rest of the program cannot tell.
+
+pub mod demo;
+pub mod inbox_pages;
+pub mod mailbox;
+pub mod newsroom;
+pub mod smtp;

@@ -1,0 +1,21 @@
+//! How they prove who they are: links by mail, sessions, and the tokens that other programs read.
+//!
+//! Start reading in `links.rs`: [`links::request`] and [`links::redeem`] are the way in.
+
+pub mod integrity;
+pub mod links;
+pub mod return_to;
+pub mod sessions;
+pub mod signing_keys;
+pub mod tokens;
+
+use crate::config::{Lifetimes, Limits};
+use crate::secrets::SecretKey;
+
+/// What the rules of signing in depend on.
+#[derive(Clone)]
+pub struct Policy {
+    pub limits: Limits,
+    pub lifetimes: Lifetimes,
+    pub key: SecretKey,
+}

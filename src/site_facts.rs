@@ -1,0 +1,51 @@
+//! Facts about this installation that live in its database.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::settings;
+use crate::db::{Conn, DbResult, on_either};
+use crate::ids;
+
+const SITE_UUID: &str = "site_uuid";
+const SENDING_PAUSED: &str = "sending_paused";
+const LAST_CHECKED: &str = "last_checked";
+
+fn get(conn: &mut Conn, key: &str) -> DbResult<Option<String>> {
+    Ok(settings::table.find(key).select(settings::value).first(conn).optional()?)
+}
+
+fn set(conn: &mut Conn, key: &str, value: &str) -> DbResult<()> {
+    let row = (settings::key.eq(key), settings::value.eq(value));
+    on_either!(conn, conn => diesel::insert_into(settings::table)
+        .values(row)
+        .on_conflict(settings::key)
+        .do_update()
+        .set(settings::value.eq(value))
+        .execute(conn)?);
+    Ok(())
+}
+
+/// The installation's own UUID, made at the first start.
+pub fn site_uuid(conn: &mut Conn) -> DbResult<String> {
+    if let Some(uuid) = get(conn, SITE_UUID)? {
+        return Ok(uuid);
+    }
+    let row = (settings::key.eq(SITE_UUID), settings::value.eq(ids::uuid().to_string()));
+    on_either!(conn, conn => diesel::insert_into(settings::table).values(row).on_conflict_do_nothing().execute(conn)?);
+    Ok(settings::table.find(SITE_UUID).select(settings::value).first(conn)?)
+}
+
+/// Whether no mail may go out: after a backup was restored, until a person says so.
+pub fn sending_is_paused(conn: &mut Conn) -> DbResult<bool> {
+    Ok(get(conn, SENDING_PAUSED)?.as_deref() == Some("yes"))
+}
+
+pub fn pause_sending(conn: &mut Conn, paused: bool) -> DbResult<()> {
+    set(conn, SENDING_PAUSED, if paused { "yes" } else { "no" })
+}
+
+/// Writes something for real, to learn whether a commit works.
+pub fn prove_writable(conn: &mut Conn, now: Timestamp) -> DbResult<()> {
+    set(conn, LAST_CHECKED, &now.iso8601())
+}

@@ -1,0 +1,55 @@
+//! Who is on the other end of a request.
+
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderMap, REFERER, USER_AGENT};
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::agent;
+use super::cookies::CookieKind;
+use crate::app::App;
+use crate::limits::ClientNetwork;
+use crate::secrets::{Sha256, Token};
+
+/// What a handler may know of the asker.
+pub struct Client {
+    pub network: ClientNetwork,
+    /// The browser in words.
+    pub agent: Option<String>,
+    pub referer: Option<String>,
+    /// The cookie of the browser that asked for links.
+    pub asked: Option<Token>,
+    session: Option<Token>,
+}
+
+impl Client {
+    /// The hash under which the browser's session stands, if it brought a cookie.
+    pub fn session(&self) -> Option<Sha256> {
+        self.session.as_ref().map(Token::hash)
+    }
+}
+
+impl FromRequest for Client {
+    type Error = std::convert::Infallible;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = request.headers();
+        let Some(app) = request.app_data::<web::Data<App>>() else { unreachable!("every route has the app") };
+        let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
+        let forwarded: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|field| field.to_str().ok()).collect();
+        ready(Ok(Self {
+            network: ClientNetwork::behind(peer, &forwarded, &app.settings.trusted_proxies),
+            agent: text(headers, USER_AGENT.as_str()).and_then(|text| agent::describe(&text)),
+            referer: text(headers, REFERER.as_str()),
+            asked: CookieKind::Asked.read(&app.settings, headers),
+            session: CookieKind::Session.read(&app.settings, headers),
+        }))
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| text.len() <= 2_048).map(str::to_owned)
+}

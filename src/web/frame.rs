@@ -1,0 +1,159 @@
+//! What every request and every response passes through: caps, the handler's deadline, headers,
+//! the request's id, the log line, metrics.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use actix_http::ConnectionType;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, ResponseError, web};
+use tokio::time::timeout;
+
+use super::connection::Progress;
+use super::cors;
+use super::error::{ApiError, PageError, is_api};
+use crate::app::App;
+use crate::config::{Http, Settings, millis};
+use crate::secrets;
+
+/// Never kept by anybody between (protocol B.0).
+const NO_STORE: HeaderValue =
+    HeaderValue::from_static("no-cache, private, no-store, must-revalidate, max-stale=0, post-check=0, pre-check=0");
+const API_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+
+pub async fn frame(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let Some(app) = request.app_data::<web::Data<App>>().cloned() else { unreachable!("every route has the app") };
+    let progress = request.conn_data::<Rc<Progress>>().cloned();
+    let close = progress.as_ref().is_some_and(|progress| progress.request_begins()) || app.is_stopping();
+    let id = request_id();
+    let path = request.path().to_owned();
+    let method = request.method().clone();
+
+    let mut response = answer(request, next, &app.settings.http, &path).await;
+
+    finish_headers(&mut response, &path, &app.settings, &id);
+    if close {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    if let Some(progress) = progress {
+        progress.request_ends();
+    }
+    note(&method, &response, started, &id);
+    Ok(response)
+}
+
+async fn answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    http: &Http,
+    path: &str,
+) -> ServiceResponse<BoxBody> {
+    if let Some(status) = refused_by_caps(request.headers(), request.uri().to_string().len(), http) {
+        return request.into_response(error_of(status, path));
+    }
+    if request.method() == Method::OPTIONS
+        && is_api(path)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    {
+        let response = cors::preflight(request.headers());
+        return request.into_response(response);
+    }
+    let raw = request.request().clone();
+    // A body has its own deadlines (`body.rs`); what comes after it has the handler's.
+    let whole =
+        millis(http.handler_ms) + if request.method().is_safe() { millis(0) } else { millis(http.body_total_ms) };
+    match timeout(whole, next.call(request)).await {
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => ServiceResponse::from_err(error, raw),
+        Err(_) => {
+            tracing::error!("an answer took too long and was given up");
+            ServiceResponse::new(raw, error_of(StatusCode::SERVICE_UNAVAILABLE, path))
+        }
+    }
+}
+
+/// The longest address that is answered.
+const LONGEST_URI: usize = 8 * 1024;
+
+fn refused_by_caps(headers: &HeaderMap, uri: usize, http: &Http) -> Option<StatusCode> {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let too_many = headers.len() > usize::try_from(http.header_fields).unwrap_or(usize::MAX);
+    if uri > LONGEST_URI {
+        Some(StatusCode::URI_TOO_LONG)
+    } else if too_many || size > usize::try_from(http.header_bytes).unwrap_or(usize::MAX) {
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    } else {
+        None
+    }
+}
+
+fn error_of(status: StatusCode, path: &str) -> HttpResponse {
+    let (api, page) = match status {
+        StatusCode::SERVICE_UNAVAILABLE => (ApiError::busy(), PageError::busy()),
+        _ => (
+            ApiError { status, ..ApiError::too_large() },
+            PageError::new(status, "That was too much", "The request is larger than this server takes."),
+        ),
+    };
+    if is_api(path) { api.error_response() } else { page.error_response() }
+}
+
+fn request_id() -> HeaderValue {
+    let id = data_encoding::HEXLOWER.encode(&secrets::random::<8>());
+    // Hex digits are a header's value.
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
+}
+
+fn finish_headers(response: &mut ServiceResponse<BoxBody>, path: &str, settings: &Settings, id: &HeaderValue) {
+    let request = response.request().clone();
+    let headers = response.headers_mut();
+    let mut default = |name: HeaderName, value: HeaderValue| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
+    };
+    default(header::CACHE_CONTROL, NO_STORE);
+    default(header::CONTENT_SECURITY_POLICY, API_CSP);
+    default(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
+    default(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    default(
+        header::PERMISSIONS_POLICY,
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    );
+    default(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    default(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+    if settings.is_https() {
+        default(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.insert(HeaderName::from_static("x-request-id"), id.clone());
+    if is_api(path) {
+        cors::mark(request.headers(), path, settings, headers);
+    }
+}
+
+/// One line a request. The path is left out where it may carry a secret, the query always.
+fn note(method: &Method, response: &ServiceResponse<BoxBody>, started: Instant, id: &HeaderValue) {
+    let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    let class = match status {
+        0..400 => "ok",
+        400..500 => "refused",
+        _ => "failed",
+    };
+    metrics::counter!("readership_http_requests_total", "class" => class).increment(1);
+    metrics::histogram!("readership_http_seconds").record(elapsed.as_secs_f64());
+    if status >= 500 {
+        tracing::warn!(%method, route, status, id = id.to_str().unwrap_or("-"), "answered");
+    } else {
+        tracing::debug!(%method, route, status, elapsed_us = elapsed.as_micros(), id = id.to_str().unwrap_or("-"), "answered");
+    }
+}

@@ -1,0 +1,104 @@
+//! For the operator's machines: alive, ready, measured.
+
+use std::time::Duration;
+
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::{App as ActixApp, Error, HttpResponse, Resource, web};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::db::DbResult;
+use crate::mail::outbox::{self, Depth};
+use crate::site_facts;
+
+pub fn healthz() -> Resource {
+    web::resource(["/healthz", "/healthz/"])
+        .route(web::get().to(async || HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("alive\n")))
+}
+
+pub fn readyz() -> Resource {
+    web::resource(["/readyz", "/readyz/"]).route(web::get().to(readiness))
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    database: &'static str,
+    mail: &'static str,
+    /// What works less well than it should, in words.
+    degraded: Vec<String>,
+    outbox_waiting: u64,
+    outbox_parked: u64,
+}
+
+/// How long a commit may take before the node counts as not ready.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Ready: a commit works. Mail that cannot go out is told, but keeps nobody from signing up.
+async fn readiness(app: web::Data<App>) -> HttpResponse {
+    let checked = timeout(PATIENCE, check_database(&app)).await;
+    let mut degraded = Vec::new();
+    let (database, depth, paused) = match checked {
+        Ok(Ok((depth, paused))) => ("ok", depth, paused),
+        Ok(Err(_)) => ("failing", Depth::default(), false),
+        Err(_) => ("too slow", Depth::default(), false),
+    };
+    let health = app.mailroom.health();
+    let mail = if app.settings.smtp.is_none() {
+        degraded.push("no mail server is set (READERSHIP_SMTP_URL): mails wait".to_owned());
+        "none"
+    } else if paused {
+        degraded.push("sending is paused; `readership sending resume` starts it".to_owned());
+        "paused"
+    } else if let Some((since, reason)) = &health.trouble {
+        degraded.push(format!("the mail server cannot be used since {}: {reason}", since.iso8601()));
+        "failing"
+    } else {
+        "ok"
+    };
+    if let Some(oldest) = depth.oldest
+        && app.now().since(oldest) > Duration::from_secs(300)
+    {
+        degraded.push(format!("a mail has been waiting since {}", oldest.iso8601()));
+    }
+    let ready = database == "ok" && !app.is_stopping();
+    let readiness =
+        Readiness { ready, database, mail, degraded, outbox_waiting: depth.open, outbox_parked: depth.parked };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    HttpResponse::build(status).json(readiness)
+}
+
+/// Writes for real: a database that only reads is not ready.
+async fn check_database(app: &App) -> DbResult<(Depth, bool)> {
+    let now = app.now();
+    let paused = app
+        .db
+        .write(move |conn| {
+            site_facts::prove_writable(conn, now)?;
+            site_facts::sending_is_paused(conn)
+        })
+        .await?;
+    Ok((app.db.read(outbox::depth).await?, paused))
+}
+
+/// `/metrics`, on a listener of its own.
+pub fn metrics_app(
+    app: App,
+) -> ActixApp<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>>
+{
+    ActixApp::new().app_data(web::Data::new(app)).route("/metrics", web::get().to(scrape))
+}
+
+async fn scrape(app: web::Data<App>) -> HttpResponse {
+    if let Ok(depth) = app.db.read(outbox::depth).await {
+        metrics::gauge!("readership_outbox_open").set(depth.open as f64);
+        metrics::gauge!("readership_outbox_parked").set(depth.parked as f64);
+        let age = depth.oldest.map_or(0.0, |oldest| app.now().since(oldest).as_secs_f64());
+        metrics::gauge!("readership_outbox_oldest_seconds").set(age);
+    }
+    metrics::gauge!("readership_db_waiting_writes").set(app.db.waiting_writes() as f64);
+    let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+}

@@ -1,0 +1,30 @@
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use crate::app::App;
+
+/// The version of the protocol that is spoken (protocol B.17).
+const PROTOCOL_VERSION: &str = "6.65";
+
+/// `GET /members/api/site/` (protocol B.17): the public face of the site, readable by any origin.
+pub async fn read(app: web::Data<App>) -> HttpResponse {
+    let settings = &app.settings;
+    let site = json!({"site": {
+        "title": settings.site_title,
+        "description": settings.site_description,
+        "logo": null,
+        "icon": null,
+        "cover_image": null,
+        "accent_color": "#1f4e5f",
+        "locale": "en",
+        "timezone": "Etc/UTC",
+        "url": settings.site_url.as_str(),
+        "version": PROTOCOL_VERSION,
+        "allow_external_signup": true,
+        "site_uuid": &*app.site_uuid,
+    }});
+    HttpResponse::Ok()
+        .insert_header(("cross-origin-resource-policy", "cross-origin"))
+        .insert_header(("content-type", "application/json; charset=utf-8"))
+        .body(site.to_string())
+}

@@ -1,0 +1,20 @@
+//! HTTP, and nothing else: a handler reads the request, calls one domain function, and turns its
+//! result into a response.
+//!
+//! `routes.rs` lists every address. `server.rs` and `connection.rs` hold the deadlines and caps of
+//! connections, `frame.rs` what every request and response passes through.
+
+pub mod agent;
+pub mod body;
+pub mod client;
+pub mod connection;
+pub mod cookies;
+pub mod cors;
+pub mod error;
+pub mod frame;
+pub mod health;
+pub mod members_api;
+pub mod origin;
+pub mod routes;
+pub mod server;
+pub mod site;

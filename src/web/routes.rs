@@ -1,0 +1,93 @@
+//! Every address there is.
+
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, Error, Resource, Route, Scope, guard, web};
+
+use super::{error, frame, health, members_api, site};
+use crate::app::App;
+
+/// A worker's copy of the whole HTTP side.
+pub fn app(
+    app: App,
+) -> ActixApp<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl actix_web::body::MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    let prefix = app.settings.url.path().trim_end_matches('/').to_owned();
+    let mut actix = ActixApp::new().app_data(web::Data::new(app)).service(health::healthz()).service(health::readyz());
+    actix = if prefix.is_empty() { mount(actix) } else { actix.service(mount_scope(web::scope(&prefix))) };
+    actix.default_service(web::route().to(error::not_found)).wrap(from_fn(frame::frame))
+}
+
+fn mount<T>(actix: ActixApp<T>) -> ActixApp<T>
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
+{
+    resources().into_iter().fold(actix, ActixApp::service)
+}
+
+fn mount_scope(scope: Scope) -> Scope {
+    resources().into_iter().fold(scope, Scope::service)
+}
+
+fn resources() -> Vec<Resource> {
+    vec![
+        // Forms and pages
+        page("/members")
+            .route(head(site::link_page::peek))
+            .route(get(site::link_page::show))
+            .route(post(site::link_page::confirm)),
+        page("/members/resend").route(post(site::link_page::resend)),
+        page("/members/subscribe").route(get(site::forms::subscribe)).route(post(site::forms::post_subscribe)),
+        page("/members/signup").route(get(site::forms::signup)).route(post(site::forms::post_signup)),
+        page("/members/signin").route(get(site::forms::signin)).route(post(site::forms::post_signin)),
+        page("/members/signout").route(get(site::account::signout_page)).route(post(site::account::signout)),
+        page("/members/account").route(get(site::account::show)),
+        page("/members/footer.js").route(get(site::assets::footer_script)),
+        // Members API
+        api("/members/api/integrity-token").route(get(members_api::integrity_token::issue)),
+        api("/members/api/send-magic-link").route(post(members_api::send_magic_link::send)),
+        api("/members/api/session")
+            .route(get(members_api::session::identity))
+            .route(delete(members_api::session::sign_out)),
+        api("/members/api/member").route(get(members_api::member::read)),
+        api("/members/api/site").route(get(members_api::site::read)),
+        api("/members/.well-known/jwks.json").route(get(members_api::jwks::read)),
+    ]
+}
+
+/// A page, with and without its last slash. HEAD is answered wherever GET is.
+fn page(path: &str) -> Resource {
+    web::resource([path.to_owned(), format!("{path}/")])
+        .default_service(web::route().to(error::method_not_allowed_page))
+}
+
+/// An address of the members API, with and without its last slash (protocol B.0).
+fn api(path: &str) -> Resource {
+    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::route().to(error::method_not_allowed))
+}
+
+macro_rules! methods {
+    ($($name:ident $guard:expr),*) => {$(
+        fn $name<F, Args>(handler: F) -> Route
+        where
+            F: actix_web::Handler<Args>,
+            Args: actix_web::FromRequest + 'static,
+            F::Output: actix_web::Responder + 'static,
+        {
+            web::route().guard($guard).to(handler)
+        }
+    )*};
+}
+methods!(
+    get guard::Any(guard::Get()).or(guard::Head()),
+    head guard::Head(),
+    post guard::Post(),
+    delete guard::Delete()
+);
