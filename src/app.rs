@@ -111,6 +111,17 @@ impl Running {
     /// Binds, starts the workers and the HTTP side. Must be called inside an actix system.
     pub async fn start(settings: Settings, clock: Clock, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
         let listener = bind(settings.listen)?;
+        Self::start_on(listener, settings, clock, metrics).await
+    }
+
+    /// The same on a listener that is bound already.
+    pub async fn start_on(
+        listener: TcpListener,
+        settings: Settings,
+        clock: Clock,
+        metrics: Option<PrometheusHandle>,
+    ) -> anyhow::Result<Self> {
+        listener.set_nonblocking(true)?;
         let metrics_listener = settings.metrics_listen.map(bind).transpose()?;
         let address = listener.local_addr()?;
         let app = App::open(settings, clock, metrics).await?;
@@ -134,10 +145,11 @@ impl Running {
 
 /// Listens, or says what to do about an address that is taken.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; is something else running there? Choose another port"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    TcpListener::bind(address).with_context(|| {
+        format!(
+            "cannot listen on {address}; is something else running there? Choose another port with READERSHIP_LISTEN"
+        )
+    })
 }
 
 /// The threads beside the HTTP side: the sender, and the janitor that drops what is over.

@@ -67,10 +67,8 @@ impl Demo {
             tokio::spawn(server);
         }
 
-        // Only to free the port for the product, which binds its own listener.
-        drop(members);
         let settings = settings(&options, &newsroom_url, &members_url, smtp)?;
-        let running = Running::start(settings, clock.clone(), None).await?;
+        let running = Running::start_on(members, settings, clock.clone(), None).await?;
         Ok(Self {
             newsroom: newsroom_url,
             members: members_url,

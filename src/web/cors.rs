@@ -8,9 +8,8 @@ use crate::config::Settings;
 use crate::signin::return_to::is_site_origin;
 
 /// Adds what a browser must see before it lets a page of the site read the answer.
-pub fn mark(request: &HeaderMap, path: &str, settings: &Settings, response: &mut HeaderMap) {
+pub fn mark(origin: Option<&HeaderValue>, path: &str, settings: &Settings, response: &mut HeaderMap) {
     response.append(header::VARY, HeaderValue::from_static("Origin"));
-    let origin = request.get(header::ORIGIN);
     if let Some(origin) = origin.filter(|origin| origin.to_str().is_ok_and(|text| is_site_origin(text, settings))) {
         response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));

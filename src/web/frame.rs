@@ -7,6 +7,7 @@ use std::time::Instant;
 use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -33,49 +34,70 @@ pub async fn frame(
     let Some(app) = request.app_data::<web::Data<App>>().cloned() else { unreachable!("every route has the app") };
     let progress = request.conn_data::<Rc<Progress>>().cloned();
     let close = progress.as_ref().is_some_and(|progress| progress.request_begins()) || app.is_stopping();
-    let id = request_id();
-    let path = request.path().to_owned();
-    let method = request.method().clone();
+    let outside = Outside {
+        path: request.path().to_owned(),
+        method: request.method().clone(),
+        origin: request.headers().get(header::ORIGIN).cloned(),
+        id: request_id(),
+    };
 
-    let mut response = answer(request, next, &app.settings.http, &path).await;
+    let answered = answer(request, next, &app.settings.http, &outside.path).await;
 
-    finish_headers(&mut response, &path, &app.settings, &id);
-    if close {
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
     if let Some(progress) = progress {
         progress.request_ends();
     }
-    note(&method, &response, started, &id);
-    Ok(response)
+    match answered {
+        Ok(mut response) => {
+            finish_headers(response.headers_mut(), &outside, &app.settings);
+            if close {
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+            let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
+            note(&outside, &route, response.status(), started);
+            Ok(response)
+        }
+        Err(mut response) => {
+            finish_headers(response.headers_mut(), &outside, &app.settings);
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            note(&outside, "(given up)", response.status(), started);
+            Err(InternalError::from_response("given up", response).into())
+        }
+    }
 }
 
+/// What is kept of a request while it is answered; the request itself must not be held.
+struct Outside {
+    path: String,
+    method: Method,
+    origin: Option<HeaderValue>,
+    id: HeaderValue,
+}
+
+/// The answer, or, when the handler gave none in time, what is said in its place.
 async fn answer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     http: &Http,
     path: &str,
-) -> ServiceResponse<BoxBody> {
+) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
     if let Some(status) = refused_by_caps(request.headers(), request.uri().to_string().len(), http) {
-        return request.into_response(error_of(status, path));
+        return Ok(request.into_response(error_of(status, path)));
     }
-    if request.method() == Method::OPTIONS
+    let is_preflight = request.method() == Method::OPTIONS
         && is_api(path)
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-    {
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight {
         let response = cors::preflight(request.headers());
-        return request.into_response(response);
+        return Ok(request.into_response(response));
     }
-    let raw = request.request().clone();
     // A body has its own deadlines (`body.rs`); what comes after it has the handler's.
-    let whole =
-        millis(http.handler_ms) + if request.method().is_safe() { millis(0) } else { millis(http.body_total_ms) };
-    match timeout(whole, next.call(request)).await {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
-        Ok(Err(error)) => ServiceResponse::from_err(error, raw),
+    let body = if request.method().is_safe() { 0 } else { http.body_total_ms };
+    match timeout(millis(http.handler_ms + body), next.call(request)).await {
+        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
+        Ok(Err(error)) => Err(error.error_response()),
         Err(_) => {
             tracing::error!("an answer took too long and was given up");
-            ServiceResponse::new(raw, error_of(StatusCode::SERVICE_UNAVAILABLE, path))
+            Err(error_of(StatusCode::SERVICE_UNAVAILABLE, path))
         }
     }
 }
@@ -112,9 +134,7 @@ fn request_id() -> HeaderValue {
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
 }
 
-fn finish_headers(response: &mut ServiceResponse<BoxBody>, path: &str, settings: &Settings, id: &HeaderValue) {
-    let request = response.request().clone();
-    let headers = response.headers_mut();
+fn finish_headers(headers: &mut HeaderMap, outside: &Outside, settings: &Settings) {
     let mut default = |name: HeaderName, value: HeaderValue| {
         if !headers.contains_key(&name) {
             headers.insert(name, value);
@@ -133,27 +153,25 @@ fn finish_headers(response: &mut ServiceResponse<BoxBody>, path: &str, settings:
     if settings.is_https() {
         default(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    headers.insert(HeaderName::from_static("x-request-id"), id.clone());
-    if is_api(path) {
-        cors::mark(request.headers(), path, settings, headers);
+    headers.insert(HeaderName::from_static("x-request-id"), outside.id.clone());
+    if is_api(&outside.path) {
+        cors::mark(outside.origin.as_ref(), &outside.path, settings, headers);
     }
 }
 
-/// One line a request. The path is left out where it may carry a secret, the query always.
-fn note(method: &Method, response: &ServiceResponse<BoxBody>, started: Instant, id: &HeaderValue) {
-    let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
-    let status = response.status().as_u16();
-    let elapsed = started.elapsed();
-    let class = match status {
+/// One line a request, with its route: the path may carry a secret, the query often does.
+fn note(outside: &Outside, route: &str, status: StatusCode, started: Instant) {
+    let (method, id, elapsed) = (&outside.method, outside.id.to_str().unwrap_or("-"), started.elapsed());
+    let class = match status.as_u16() {
         0..400 => "ok",
         400..500 => "refused",
         _ => "failed",
     };
     metrics::counter!("readership_http_requests_total", "class" => class).increment(1);
     metrics::histogram!("readership_http_seconds").record(elapsed.as_secs_f64());
-    if status >= 500 {
-        tracing::warn!(%method, route, status, id = id.to_str().unwrap_or("-"), "answered");
+    if class == "failed" {
+        tracing::warn!(%method, route, status = status.as_u16(), id, "answered");
     } else {
-        tracing::debug!(%method, route, status, elapsed_us = elapsed.as_micros(), id = id.to_str().unwrap_or("-"), "answered");
+        tracing::debug!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros(), id, "answered");
     }
 }

@@ -30,6 +30,9 @@ pub fn run(app: App, listener: TcpListener, metrics: Option<TcpListener>) -> any
         .disable_signals()
         .shutdown_timeout(http.shutdown_s);
     let shutdown = builder.graceful_shutdown_signal();
+    if let Some(metrics) = &metrics {
+        metrics.set_nonblocking(true)?;
+    }
     let slots = Slots::default();
     let product = app.clone();
     let mut builder = builder.listen("readership", listener, move || {

@@ -196,7 +196,11 @@ async fn submit(
         nonce: None,
     };
     let (policy, now) = (app.policy.clone(), app.now());
-    match app.db.write(move |conn| links::request(conn, &policy, &link_request, now)).await? {
+    let answer = match app.db.write(move |conn| links::request(conn, &policy, &link_request, now)).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok(failed(PageError::from(error), &return_to, in_place)),
+    };
+    match answer {
         Asked::UnknownNewsletters(unknown) => {
             typed.newsletter_error =
                 Some(format!("There is no newsletter called {}. These exist:", unknown.join(", ")));
@@ -294,6 +298,15 @@ async fn refuse(app: &App, purpose: Purpose, typed: Typed, in_place: bool) -> Pa
         return Ok(HttpResponse::UnprocessableEntity().json(answer));
     }
     form_page(app, purpose, StatusCode::UNPROCESSABLE_ENTITY, typed).await
+}
+
+/// Nothing was taken. The reader stays on the page, whose footer says so.
+fn failed(error: PageError, return_to: &ReturnTo, in_place: bool) -> HttpResponse {
+    let note = Note { state: State::Failed, action: None, error_code: None, in_fragment: true };
+    if in_place {
+        return HttpResponse::build(error.status).json(json!({"state": note.state.fragment()}));
+    }
+    pages::see_other(&return_to.with_note(&note))
 }
 
 /// The one answer to every form that could be read.

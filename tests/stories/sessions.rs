@@ -1,0 +1,164 @@
+//! Sessions: server-side, ended at once, with two lifetimes.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::story;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+story! {
+    async fn the_cookie_is_kept_from_scripts_and_other_sites(world: World) {
+        let ada = world.visitor();
+        ada.asks("signup", "ada@example.org").await;
+        let answer = ada.opens(&world.newest_link("ada@example.org").await).await;
+        let cookie = answer.header("set-cookie");
+        assert!(cookie.starts_with("readership-session="), "{cookie}");
+        for part in ["; Path=/", "; HttpOnly", "; SameSite=Lax", "; Max-Age=15552000"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        assert!(!cookie.contains("Domain") && !cookie.contains("Secure") && cookie.len() < 4_096);
+    }
+}
+
+story! {
+    async fn over_https_the_cookie_has_the_host_prefix(world: World, with |settings| settings.url = "https://members.test/".parse().unwrap()) {
+        let ada = world.visitor();
+        let answer = ada.asks("signup", "ada@example.org").await;
+        let cookie = answer.header("set-cookie");
+        assert!(cookie.starts_with("__Host-readership-asked=") && cookie.contains("; Secure"), "{cookie}");
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+        assert!(world.newest_link("ada@example.org").await.starts_with("https://members.test/members/?token="));
+    }
+}
+
+story! {
+    async fn signing_out_ends_the_session_on_the_server(world: World) {
+        let ada = world.member("ada@example.org").await;
+        let stolen = ada.copy();
+        assert!(stolen.record().await.is_some());
+        let answer = ada.signs_out(None).await;
+        assert_eq!(answer.status, 204);
+        assert!(answer.header("set-cookie").contains("Max-Age=0"));
+        assert!(stolen.record().await.is_none());
+        assert_eq!(stolen.get("members/api/session/").await.status, 204);
+        assert_eq!(ada.signs_out(None).await.status, 204, "signing out twice is no fault");
+    }
+}
+
+story! {
+    async fn signing_out_everywhere_ends_all_and_voids_links(world: World) {
+        let ada = world.member("ada@example.org").await;
+        let phone = world.visitor();
+        phone.asks("signin", "ada@example.org").await;
+        phone.opens(&world.nth_link("ada@example.org", 2).await).await;
+        phone.asks("signin", "ada@example.org").await;
+        let waiting = world.nth_link("ada@example.org", 3).await;
+        let bob = world.member("bob@example.org").await;
+        assert_eq!(ada.signs_out(Some(json!({"all": true}))).await.status, 204);
+        assert!(phone.record().await.is_none() && ada.record().await.is_none());
+        assert!(bob.record().await.is_some(), "others stay");
+        world.visitor().opens(&waiting).await.is_page_with_button(410);
+    }
+}
+
+story! {
+    async fn one_can_sign_out_without_a_script(world: World) {
+        let ada = world.member("ada@example.org").await;
+        let account = ada.get("members/account/").await;
+        assert!(account.body.contains("ada@example.org") && account.body.contains("REX Wire"), "{}", account.body);
+        ada.get("members/signout/").await.is_page_with_button(200);
+        let origin = world.url.origin().ascii_serialization();
+        let answer = ada.posts_from(&origin, "members/signout/", &[("return_to", "/bye/")]).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, "http://site.test/bye/"));
+        assert!(ada.record().await.is_none());
+        let account = ada.get("members/account/").await;
+        assert_eq!(account.status, 303);
+        assert!(account.location().contains("/members/signin/?return_to="));
+    }
+}
+
+story! {
+    async fn a_foreign_page_signs_nobody_out(world: World) {
+        let ada = world.member("ada@example.org").await;
+        for headers in [[("origin", "https://evil.example")], [("origin", "null")], [("sec-fetch-site", "cross-site")]] {
+            let answer = ada.request(reqwest::Method::DELETE, "members/api/session/", &headers, None).await;
+            assert_eq!(answer.status, 403);
+            assert_eq!(answer.json()["errors"][0]["type"], "NoPermissionError");
+        }
+        let text = ada.request(reqwest::Method::DELETE, "members/api/session/", &[("content-type", "text/plain")], Some("{\"all\":true}".to_owned())).await;
+        assert_eq!(text.status, 415);
+        assert!(ada.record().await.is_some());
+    }
+}
+
+story! {
+    async fn a_planted_cookie_is_never_taken_over(world: World) {
+        let planted = "A".repeat(43);
+        let ada = world.visitor();
+        ada.asks("signup", "ada@example.org").await;
+        ada.take_cookie(&format!("readership-session={planted}"));
+        let answer = ada.opens(&world.newest_link("ada@example.org").await).await;
+        assert!(!answer.header("set-cookie").contains(&planted));
+        let attacker = world.visitor();
+        attacker.take_cookie(&format!("readership-session={planted}"));
+        assert!(attacker.record().await.is_none());
+        assert!(ada.record().await.is_some());
+    }
+}
+
+story! {
+    async fn every_sign_in_has_its_own_id(world: World) {
+        let ada = world.member("ada@example.org").await;
+        let first = ada.cookies();
+        ada.asks("signin", "ada@example.org").await;
+        ada.opens(&world.nth_link("ada@example.org", 2).await).await.lands_on("members-signin-ok");
+        assert_ne!(first, ada.cookies());
+        assert_eq!(world.count("sessions", "1 = 1").await, 1, "the one it took the place of is gone");
+    }
+}
+
+story! {
+    async fn a_session_rests_thirty_days_at_most(world: World) {
+        let ada = world.member("ada@example.org").await;
+        world.clock.advance(29 * DAY);
+        assert!(ada.record().await.is_some());
+        world.clock.advance(29 * DAY);
+        assert!(ada.record().await.is_some(), "use keeps it alive");
+        world.clock.advance(31 * DAY);
+        assert!(ada.record().await.is_none());
+    }
+}
+
+story! {
+    async fn a_session_lives_half_a_year_at_most(world: World) {
+        let ada = world.member("ada@example.org").await;
+        for _ in 0..8 {
+            world.clock.advance(20 * DAY);
+            assert!(ada.record().await.is_some());
+        }
+        world.clock.advance(21 * DAY);
+        assert!(ada.record().await.is_none());
+    }
+}
+
+story! {
+    async fn sessions_survive_a_restart(world: World) {
+        let ada = world.member("ada@example.org").await;
+        world.restart().await;
+        assert_eq!(ada.record().await.unwrap()["email"], "ada@example.org");
+    }
+}
+
+story! {
+    async fn many_tabs_never_sign_out(world: World) {
+        let ada = world.member("ada@example.org").await;
+        for _ in 0..4 {
+            world.clock.advance(Duration::from_secs(601));
+            let records = join_all((0..25).map(|_| ada.record())).await;
+            assert!(records.iter().all(Option::is_some));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the stories stand on: the whole program on a port of its own, a real mail server, a real
+//! database of either kind, and people with browsers that keep cookies.
+
+#![allow(dead_code)] // Each test binary uses its own part.
+
+pub mod people;
+pub mod postgres;
+pub mod world;
+
+/// Tells a story twice: on SQLite and on PostgreSQL.
+///
+/// `with |settings| …` changes the settings before the program starts.
+#[macro_export]
+macro_rules! story {
+    ($(#[$meta:meta])* async fn $name:ident($world:ident: World) $body:block) => {
+        story!($(#[$meta])* async fn $name($world: World, with |_settings| {}) $body);
+    };
+    ($(#[$meta:meta])* async fn $name:ident($world:ident: World, with |$settings:ident| $change:expr) $body:block) => {
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            use $crate::support::world::{Engine, World};
+
+            async fn tell(engine: Engine) {
+                #[allow(unused_mut)]
+                let mut $world = World::on(engine, |$settings| $change).await;
+                $body
+            }
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                tell(Engine::Sqlite).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                tell(Engine::Postgres).await;
+            }
+        }
+    };
+}
