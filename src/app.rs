@@ -140,6 +140,7 @@ impl Running {
         self.server.stop(true).await;
         // The sender needs the rest of its time at most; joining blocks this thread only.
         self.workers.join();
+        self.app.db.close();
     }
 }
 

@@ -100,7 +100,7 @@ fn copy_from_postgres(address: &str, draft: &Path) -> anyhow::Result<()> {
     for table in TABLES {
         let columns = columns(&mut target, table)?;
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let values: Vec<String> = columns.iter().map(Column::from_json).collect();
+        let values: Vec<String> = columns.iter().map(Column::json_reader).collect();
         let insert =
             format!("INSERT INTO {table} ({}) SELECT {} FROM json_each(?)", names.join(", "), values.join(", "));
         source.batch_execute(&format!(
@@ -230,7 +230,7 @@ fn columns(conn: &mut SqliteConnection, table: &str) -> anyhow::Result<Vec<Colum
 
 impl Column {
     /// How SQLite reads this column from a row that PostgreSQL wrote as JSON: bytes come as `\x…`.
-    fn from_json(&self) -> String {
+    fn json_reader(&self) -> String {
         let field = format!("json_extract(value, '$.{}')", self.name);
         if self.kind == "BLOB" { format!("unhex(substr({field}, 3))") } else { field }
     }

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::config::{Database, DatabaseUrl};
 use crate::ids::NotAnId;
 pub use migrate::{SchemaState, schema_state};
-use threads::{Done, Job, Queue};
+use threads::{Done, Job, Queue, Threads};
 
 /// A connection to either database. Most queries do not care which.
 #[derive(diesel::MultiConnection)]
@@ -76,8 +76,7 @@ pub struct Db {
 }
 
 struct Inner {
-    reads: Queue,
-    writes: Queue,
+    threads: Threads,
     url: DatabaseUrl,
     /// Held as long as the process lives: two processes on one SQLite file are refused.
     _lock: Option<File>,
@@ -94,8 +93,7 @@ impl Db {
             DatabaseUrl::Postgres(_) => None,
         };
         migrate::run(url)?;
-        let (reads, writes) = threads::start(url, bounds)?;
-        Ok(Self { inner: Arc::new(Inner { reads, writes, url: url.clone(), _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { threads: threads::start(url, bounds)?, url: url.clone(), _lock: lock }) })
     }
 
     pub fn url(&self) -> &DatabaseUrl {
@@ -107,7 +105,7 @@ impl Db {
         &self,
         f: impl FnOnce(&mut Conn) -> DbResult<T> + Send + 'static,
     ) -> DbResult<T> {
-        submit(&self.inner.reads, f).await
+        submit(&self.inner.threads.reads, f).await
     }
 
     /// Runs `f` in a transaction and returns when it is durable. An error undoes all of `f`.
@@ -116,12 +114,17 @@ impl Db {
         f: impl FnOnce(&mut Conn) -> DbResult<T> + Send + 'static,
     ) -> DbResult<T> {
         use diesel::Connection;
-        submit(&self.inner.writes, move |conn| conn.transaction(f)).await
+        submit(&self.inner.threads.writes, move |conn| conn.transaction(f)).await
+    }
+
+    /// Ends the threads when everything that waits is done. Whoever asks afterwards gets an error.
+    pub fn close(&self) {
+        self.inner.threads.end();
     }
 
     /// How many writes wait, for metrics and `/readyz`.
     pub fn waiting_writes(&self) -> usize {
-        self.inner.writes.len()
+        self.inner.threads.writes.len()
     }
 }
 

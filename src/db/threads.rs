@@ -4,7 +4,8 @@
 //! 2,000 a second on two cores, and costs the same for one change as for 256 (`design.md` §6).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -25,13 +26,20 @@ pub struct Done {
     pub finish: Box<dyn FnOnce(DbResult<()>) + Send>,
 }
 
+/// What stands in a queue.
+enum Order {
+    Do(Job),
+    /// One thread ends for each of these.
+    End,
+}
+
 /// The sending side of a bounded queue.
 #[derive(Clone)]
-pub struct Queue(Sender<Job>);
+pub struct Queue(Sender<Order>);
 
 impl Queue {
     pub fn push(&self, job: Job) -> DbResult<()> {
-        self.0.try_send(job).map_err(|_| DbError::Busy)
+        self.0.try_send(Order::Do(job)).map_err(|_| DbError::Busy)
     }
 
     pub fn len(&self) -> usize {
@@ -39,44 +47,74 @@ impl Queue {
     }
 }
 
-/// Starts the threads and returns the queues for reads and for writes.
-///
-/// The first connection of each kind is opened here, so that a wrong address is known at once.
-pub fn start(url: &DatabaseUrl, bounds: &Database) -> DbResult<(Queue, Queue)> {
+/// The threads of a database, and the queues in front of them.
+pub struct Threads {
+    pub reads: Queue,
+    pub writes: Queue,
+    running: Mutex<Vec<(Queue, JoinHandle<()>)>>,
+}
+
+impl Threads {
+    /// Lets what waits be done, then ends every thread; the last thing SQLite's writer does is to
+    /// fold its log into the file.
+    pub fn end(&self) {
+        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for (queue, _) in &running {
+            // The threads are gone only if they panicked; then there is nothing to end.
+            let _ = queue.0.send(Order::End);
+        }
+        for (_, thread) in running {
+            if thread.join().is_err() {
+                tracing::error!("a database thread ended by a panic");
+            }
+        }
+    }
+}
+
+/// Starts the threads. The connections are opened here, so that a wrong address is known at once.
+pub fn start(url: &DatabaseUrl, bounds: &Database) -> DbResult<Threads> {
+    let mut running = Vec::new();
     let capacity = usize::try_from(bounds.queue).unwrap_or(usize::MAX);
-    match url {
+    let (reads, writes) = match url {
         DatabaseUrl::Sqlite(_) => {
             let (writes, incoming) = bounded(capacity);
-            let writer = connect::open(url, Role::Write)?;
+            let writes = Queue(writes);
             let batch = usize::try_from(bounds.batch).unwrap_or(256);
-            spawn("db-writer", Keeper::new(url, Role::Write, writer), move |keeper| {
-                write_in_groups(keeper, &incoming, batch);
-            })?;
-            let reads = start_pool(url, Role::Read, "db-reader", bounds.readers, capacity)?;
-            Ok((reads, Queue(writes)))
+            let keeper = Keeper::open(url, Role::Write)?;
+            let writer = spawn("db-writer", keeper, move |keeper| write_in_groups(keeper, &incoming, batch))?;
+            running.push((writes.clone(), writer));
+            (start_pool(url, Role::Read, bounds.readers, capacity, &mut running)?, writes)
         }
         DatabaseUrl::Postgres(_) => {
-            let queue = start_pool(url, Role::Write, "db", bounds.connections, capacity)?;
-            Ok((queue.clone(), queue))
+            let queue = start_pool(url, Role::Write, bounds.connections, capacity, &mut running)?;
+            (queue.clone(), queue)
         }
-    }
+    };
+    Ok(Threads { reads, writes, running: Mutex::new(running) })
 }
 
-fn start_pool(url: &DatabaseUrl, role: Role, name: &str, threads: u64, capacity: usize) -> DbResult<Queue> {
+fn start_pool(
+    url: &DatabaseUrl,
+    role: Role,
+    threads: u64,
+    capacity: usize,
+    running: &mut Vec<(Queue, JoinHandle<()>)>,
+) -> DbResult<Queue> {
     let (queue, incoming) = bounded(capacity);
+    let queue = Queue(queue);
     for number in 0..threads {
-        let keeper = Keeper::new(url, role, connect::open(url, role)?);
         let incoming = incoming.clone();
-        spawn(&format!("{name}-{number}"), keeper, move |keeper| one_by_one(keeper, &incoming))?;
+        let keeper = Keeper::open(url, role)?;
+        let thread = spawn(&format!("db-{number}"), keeper, move |keeper| one_by_one(keeper, &incoming))?;
+        running.push((queue.clone(), thread));
     }
-    Ok(Queue(queue))
+    Ok(queue)
 }
 
-fn spawn(name: &str, mut keeper: Keeper, work: impl FnOnce(&mut Keeper) + Send + 'static) -> DbResult<()> {
+fn spawn(name: &str, mut keeper: Keeper, work: impl FnOnce(&mut Keeper) + Send + 'static) -> DbResult<JoinHandle<()>> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || work(&mut keeper))
-        .map(drop)
         .map_err(|error| DbError::Unavailable(error.to_string()))
 }
 
@@ -88,8 +126,8 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(url: &DatabaseUrl, role: Role, conn: Conn) -> Self {
-        Self { url: url.clone(), role, conn: Some(conn) }
+    fn open(url: &DatabaseUrl, role: Role) -> DbResult<Self> {
+        Ok(Self { url: url.clone(), role, conn: Some(connect::open(url, role)?) })
     }
 
     fn connection(&mut self) -> DbResult<&mut Conn> {
@@ -123,8 +161,8 @@ fn run(job: Job, conn: DbResult<&mut Conn>) -> Option<Done> {
     outcome.ok()
 }
 
-fn one_by_one(keeper: &mut Keeper, incoming: &Receiver<Job>) {
-    while let Ok(job) = incoming.recv() {
+fn one_by_one(keeper: &mut Keeper, incoming: &Receiver<Order>) {
+    while let Ok(Order::Do(job)) = incoming.recv() {
         match run(job, keeper.connection()) {
             Some(done) => {
                 (done.finish)(Ok(()));
@@ -140,10 +178,18 @@ fn one_by_one(keeper: &mut Keeper, incoming: &Receiver<Job>) {
 
 /// The writer of SQLite: everything that waits, up to `batch` jobs, becomes one commit. Each job
 /// has a savepoint of its own (`Db::write`), so that one that fails undoes only itself.
-fn write_in_groups(keeper: &mut Keeper, incoming: &Receiver<Job>, batch: usize) {
-    while let Ok(first) = incoming.recv() {
+fn write_in_groups(keeper: &mut Keeper, incoming: &Receiver<Order>, batch: usize) {
+    let mut ended = false;
+    while !ended && let Ok(Order::Do(first)) = incoming.recv() {
         let started = Instant::now();
-        let jobs: Vec<Job> = std::iter::once(first).chain(incoming.try_iter().take(batch - 1)).collect();
+        let mut jobs = vec![first];
+        while jobs.len() < batch && !ended {
+            match incoming.try_recv() {
+                Ok(Order::Do(job)) => jobs.push(job),
+                Ok(Order::End) => ended = true,
+                Err(_) => break,
+            }
+        }
         metrics::histogram!("readership_db_batch_size").record(jobs.len() as f64);
 
         let asked = jobs.len();

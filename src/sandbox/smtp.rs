@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -128,6 +129,8 @@ struct Taker {
     from: String,
     to: Vec<String>,
     raw: Vec<u8>,
+    /// Set while a mail is answered with a fault: then it is not taken.
+    discard: Arc<AtomicBool>,
 }
 
 impl Handler for Taker {
@@ -149,6 +152,9 @@ impl Handler for Taker {
     }
 
     fn data_end(&mut self) -> Response {
+        if self.discard.swap(false, Ordering::Relaxed) {
+            return OK;
+        }
         self.mailbox.put(std::mem::take(&mut self.from), std::mem::take(&mut self.to), std::mem::take(&mut self.raw));
         OK
     }
@@ -181,17 +187,25 @@ async fn connection(
     if offer.login.is_some() {
         builder.enable_auth(AuthMechanism::Plain);
     }
-    let taker = Taker { mailbox, login: offer.login.clone(), from: String::new(), to: Vec::new(), raw: Vec::new() };
+    let discard = Arc::new(AtomicBool::new(false));
+    let taker = Taker {
+        mailbox,
+        login: offer.login.clone(),
+        from: String::new(),
+        to: Vec::new(),
+        raw: Vec::new(),
+        discard: Arc::clone(&discard),
+    };
     let ip = if peer.ip().is_ipv4() { peer.ip() } else { Ipv4Addr::LOCALHOST.into() };
     let mut session = builder.build(ip, taker);
     match (&offer.tls, offer.implicit) {
         (Some(acceptor), true) => {
             let tls = acceptor.accept(tcp).await?;
             session.tls_active();
-            converse(tls, &mut session, &orders, true).await.map(drop)
+            converse(tls, &mut session, &orders, &discard, true).await.map(drop)
         }
         (acceptor, _) => {
-            let Some(tcp) = converse(tcp, &mut session, &orders, true).await? else {
+            let Some(tcp) = converse(tcp, &mut session, &orders, &discard, true).await? else {
                 return Ok(());
             };
             let Some(acceptor) = acceptor else {
@@ -199,13 +213,19 @@ async fn connection(
             };
             let tls = acceptor.accept(tcp).await?;
             session.tls_active();
-            converse(tls, &mut session, &orders, false).await.map(drop)
+            converse(tls, &mut session, &orders, &discard, false).await.map(drop)
         }
     }
 }
 
 /// Talks until the client goes, or asks for TLS: then the bare stream is given back.
-async fn converse<S>(stream: S, session: &mut Session<Taker>, orders: &Orders, greet: bool) -> io::Result<Option<S>>
+async fn converse<S>(
+    stream: S,
+    session: &mut Session<Taker>,
+    orders: &Orders,
+    discard: &AtomicBool,
+    greet: bool,
+) -> io::Result<Option<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -236,10 +256,10 @@ where
         }
         let fault = stage.and_then(|stage| orders.at(stage, recipient.as_deref()));
         if let Some(fault) = fault {
-            if stage == Some(Stage::Dot) && fault == Fault::Drop {
-                session.process(&line); // Taken, and never said so.
-            }
             if stage == Some(Stage::Dot) {
+                // A server that vanishes here has taken the mail and never says so; any other has not.
+                discard.store(fault != Fault::Drop, Ordering::Relaxed);
+                session.process(&line);
                 in_data = false;
             }
             if !act(&mut stream, &fault).await? {

@@ -422,7 +422,7 @@ pub fn redeem(conn: &mut Conn, token: &Token, agent: Option<&str>, now: Timestam
     }
     let (purpose, email, wishes) = (link.purpose()?, link.email()?, link.wishes()?);
     let Some((member, is_new)) = account_of(conn, &link, purpose, &email, &wishes, now)? else {
-        return Ok(link.view(now).map(|view| Redeemed::Dead(LinkView { state: LinkState::Voided, ..view }))?);
+        return link.view(now).map(|view| Redeemed::Dead(LinkView { state: LinkState::Voided, ..view }));
     };
     let joined = match purpose {
         Purpose::SignIn => Vec::new(),

@@ -4,7 +4,7 @@
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use diesel::prelude::*;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::Serialize;
@@ -78,7 +78,11 @@ pub fn load(conn: &mut Conn, key: &SecretKey) -> DbResult<SigningKey> {
     let public = public_part(&pair);
     let decoding = DecodingKey::from_rsa_components(&public.n, &public.e)
         .map_err(|_| DbError::Corrupt("the signing key cannot be read".to_owned()))?;
-    Ok(SigningKey { kid: public.kid.clone(), encoding: EncodingKey::from_rsa_der(&pkcs8), decoding, public })
+    // Only from PEM does jsonwebtoken take PKCS #8, which is what aws-lc writes.
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64.encode(&pkcs8));
+    let encoding = EncodingKey::from_rsa_pem(pem.as_bytes())
+        .map_err(|_| DbError::Corrupt("the signing key cannot be read".to_owned()))?;
+    Ok(SigningKey { kid: public.kid.clone(), encoding, decoding, public })
 }
 
 /// Modulus, exponent and the RFC 7638 thumbprint that names the key.

@@ -1,7 +1,8 @@
 //! One TCP connection under deadlines.
 //!
-//! actix cuts the slow head of a first request. It does not cut the half-sent head of a second one
-//! or a client that takes nothing of its answer (`reliability.md` O1): this stream does.
+//! actix cuts the slow head of a first request only, by a coarse clock. It does not cut the half-sent
+//! head of a second one or a client that takes nothing of its answer (`reliability.md` O1): this
+//! stream does all three.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! Listening: actix's server with our own stream under each connection.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
@@ -41,7 +42,8 @@ pub fn run(app: App, listener: TcpListener, metrics: Option<TcpListener>) -> any
         let deadlines = Deadlines::from(http);
         let service = HttpService::build()
             .keep_alive(millis(http.keep_alive_ms))
-            .client_request_timeout(millis(http.header_ms))
+            // Our stream keeps this deadline, for every head; actix's own timer is up to 500 ms off.
+            .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(millis(1_000))
             .graceful_shutdown_signal(move || {
                 let shutdown = shutdown.clone();
