@@ -154,9 +154,19 @@ fn finish_headers(headers: &mut HeaderMap, outside: &Outside, settings: &Setting
         default(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.insert(HeaderName::from_static("x-request-id"), outside.id.clone());
-    if is_api(&outside.path) {
+    if is_api(&outside.path) || is_answered_in_place(headers, &outside.path) {
         cors::mark(outside.origin.as_ref(), &outside.path, settings, headers);
     }
+}
+
+/// The footer's script on a page of the site reads the answer to its form.
+fn is_answered_in_place(headers: &HeaderMap, path: &str) -> bool {
+    is_form(path) && headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == b"application/json")
+}
+
+fn is_form(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    ["/members/subscribe", "/members/signup", "/members/signin"].iter().any(|form| path.ends_with(form))
 }
 
 /// One line a request, with its route: the path may carry a secret, the query often does.

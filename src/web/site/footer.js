@@ -6,9 +6,8 @@ const show=(id,focus)=>{
 };
 q(".members-note").forEach(n=>n.setAttribute("aria-live","polite"));
 if(/^#members-/.test(location.hash)&&d.getElementById(location.hash.slice(1)))show(location.hash.slice(1),1);
-const u=new URL(location);let seen=0;
-["action","success","errorCode"].forEach(k=>{if(u.searchParams.has("success")||seen){seen=1;u.searchParams.delete(k)}});
-if(seen){u.searchParams.delete("action");history.replaceState(history.state,"",u)}
+const u=new URL(location),p=u.searchParams;
+if(p.has("success")||p.has("stripe")){["action","success","errorCode","stripe"].forEach(k=>p.delete(k));history.replaceState(history.state,"",u)}
 d.addEventListener("submit",async e=>{
  const f=e.target,p=new URL(f.action||location);
  if(f.dataset.plain||p.origin!==base.origin||!/\/members\/(subscribe|signup|signin)\/?$/.test(p.pathname))return;
