@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::{DatabaseUrl, Settings};
+use crate::config::Settings;
 use crate::db::{Db, DbResult};
 use crate::mail::sender::{Mailroom, Sender};
 use crate::mail::{outbox, sender};
@@ -46,10 +46,11 @@ impl App {
 
     /// Opens what the program stands on. Nothing answers or sends yet.
     pub async fn open(settings: Settings, clock: Clock, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
-        let key = secret_key(&settings)?;
         let db = Db::open(&settings.database, &settings.db)?;
         let now = clock.now();
-        if !db.read(signing_keys::exists).await? {
+        let is_new = !db.read(signing_keys::exists).await?;
+        let key = secret_key(&settings, is_new)?;
+        if is_new {
             let new = signing_keys::generate(&key)?;
             db.write(move |conn| signing_keys::store_first(conn, &new, now)).await?;
         }
@@ -76,9 +77,10 @@ impl App {
     }
 }
 
-/// The key from the settings, or from its file, or, for a new installation, a new one. A database
-/// without its key is refused rather than given another: its links and sealed keys would be lost.
-fn secret_key(settings: &Settings) -> anyhow::Result<SecretKey> {
+/// The key from the settings, or from its file, or, for an installation that never started, a new
+/// one. A database without its key is refused rather than given another: its links and sealed keys
+/// would be lost.
+fn secret_key(settings: &Settings, is_new: bool) -> anyhow::Result<SecretKey> {
     if let Some(key) = &settings.secret_key {
         return Ok(key.clone());
     }
@@ -86,13 +88,12 @@ fn secret_key(settings: &Settings) -> anyhow::Result<SecretKey> {
     if path.exists() {
         return SecretKey::read(&path).context("the key file cannot be used");
     }
-    match &settings.database {
-        DatabaseUrl::Sqlite(database) if database.exists() => bail!(
-            "{} is missing, but the database {} exists; put the key file back, or set READERSHIP_SECRET_KEY",
+    if !is_new {
+        bail!(
+            "{} is missing, but {} was made with it; put the key file back, or set READERSHIP_SECRET_KEY",
             path.display(),
-            database.display()
-        ),
-        _ => {}
+            settings.database.masked()
+        );
     }
     std::fs::create_dir_all(&settings.data_dir)
         .with_context(|| format!("cannot make {}", settings.data_dir.display()))?;

@@ -4,6 +4,7 @@ use crate::config::{self, DatabaseUrl, Settings};
 use crate::db;
 use crate::mail::outbox;
 use crate::mail::smtp::Connection;
+use crate::signin::signing_keys;
 use crate::site_facts;
 
 /// What was found: good, worth a thought, or in the way.
@@ -118,16 +119,18 @@ fn check_key(settings: &Settings) -> Finding {
             Finding::Fault(format!("{} can be read by others: chmod 600 it", path.display()))
         }
         Ok(_) => Finding::Good(format!("the key file {} is private", path.display())),
-        Err(_) => match &settings.database {
-            DatabaseUrl::Sqlite(database) if database.exists() => {
-                Finding::Fault(format!("{} is missing, but there is a database: put it back", path.display()))
-            }
-            _ => Finding::Advice(format!(
-                "{} will be made at the first start; keep it with your backups",
-                path.display()
-            )),
-        },
+        Err(_) if was_started(settings) => {
+            Finding::Fault(format!("{} is missing, but the database was made with it: put it back", path.display()))
+        }
+        Err(_) => {
+            Finding::Advice(format!("{} will be made at the first start; keep it with your backups", path.display()))
+        }
     }
+}
+
+/// Whether the database holds what only its key can read.
+fn was_started(settings: &Settings) -> bool {
+    db::open_beside(&settings.database).and_then(|mut conn| Ok(signing_keys::exists(&mut conn)?)).unwrap_or(false)
 }
 
 fn check_database(settings: &Settings) -> Vec<Finding> {

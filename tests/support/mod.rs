@@ -5,6 +5,7 @@
 
 pub mod people;
 pub mod postgres;
+pub mod program;
 pub mod world;
 
 /// Tells a story twice: on SQLite and on PostgreSQL.

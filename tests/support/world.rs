@@ -241,7 +241,7 @@ fn settings(database: DatabaseUrl, data_dir: PathBuf, mail: &TcpListener) -> Set
 }
 
 /// A mail server outlives the program's restarts, so it has a thread of its own.
-fn serve_mail(listener: TcpListener, mailbox: Mailbox, orders: Orders, offer: Offer) {
+pub fn serve_mail(listener: TcpListener, mailbox: Mailbox, orders: Orders, offer: Offer) {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {

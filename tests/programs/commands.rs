@@ -1,0 +1,111 @@
+//! What an operator types.
+
+use crate::process;
+use crate::support::people::Person;
+use crate::support::program::{bare, errors, printed};
+use crate::support::world::PATIENCE;
+
+#[test]
+fn help_names_every_command() {
+    let help = printed(&bare(&["--help"]).output().unwrap());
+    for command in ["serve", "demo", "migrate", "doctor", "backup", "restore", "sending", "newsletters"] {
+        assert!(help.contains(&format!("  {command}")), "{command} is missing:\n{help}");
+        let output = bare(&[command, "--help"]).output().unwrap();
+        assert!(output.status.success() && printed(&output).contains("Usage: readership"), "{output:?}");
+    }
+    assert_eq!(bare(&["sevre"]).output().unwrap().status.code(), Some(2));
+    assert!(errors(&bare(&["sevre"]).output().unwrap()).contains("serve"), "a slip of the hand gets a hint");
+}
+
+#[test]
+fn doctor_without_settings_says_what_is_needed() {
+    let output = bare(&["doctor"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("READERSHIP_URL"), "{output:?}");
+    assert!(printed(&output).contains("READERSHIP_SMTP_URL"), "every key is listed");
+}
+
+process! {
+    async fn doctor_looks_at_everything(installation: Installation) {
+        let program = installation.serve().await;
+        let output = installation.run(&["doctor"]);
+        let said = printed(&output);
+        assert!(output.status.success(), "{said}{}", errors(&output));
+        assert!(said.contains("up to date") && said.contains("takes our greeting"), "{said}");
+        drop(program);
+
+        let down = installation.command(&["doctor"]).env("READERSHIP_SMTP_URL", "smtp://127.0.0.1:9").output().unwrap();
+        assert_eq!(down.status.code(), Some(1));
+        assert!(printed(&down).contains("the mail server cannot be used"), "{}", printed(&down));
+    }
+}
+
+process! {
+    /// The whole way of an operator: back up while it runs, lose everything, restore, look, resume.
+    async fn a_backup_brings_an_installation_back(installation: Installation) {
+        let program = installation.serve().await;
+        let ada = Person::new(installation.url.clone());
+        ada.asks("signup", "ada@example.org").await;
+        let link = installation.mailbox.wait_for("ada@example.org", 1, PATIENCE).await.unwrap()[0].link().unwrap();
+        ada.opens(&link).await.lands_on("members-signup-ok");
+        let file = installation.folder.path().join("backup.db");
+        let path = file.to_str().unwrap();
+        let output = installation.run(&["backup", path]);
+        assert!(output.status.success(), "{}", errors(&output));
+        assert!(printed(&output).contains("checked"), "{output:?}");
+        // Never over a file that exists, never into a database that is used.
+        assert_eq!(installation.run(&["backup", path]).status.code(), Some(1));
+        let refused = installation.run(&["restore", path]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert_eq!(ada.record().await.unwrap()["email"], "ada@example.org");
+        program.kill();
+
+        let mut fresh = crate::support::program::Installation::new(match installation.database() {
+            readership::config::DatabaseUrl::Sqlite(_) => crate::support::world::Engine::Sqlite,
+            readership::config::DatabaseUrl::Postgres(_) => crate::support::world::Engine::Postgres,
+        });
+        fresh.url = installation.url.clone();
+        std::fs::copy(installation.folder.path().join("secret.key"), fresh.folder.path().join("secret.key")).unwrap();
+        let output = fresh.run(&["restore", path]);
+        assert!(output.status.success(), "{}", errors(&output));
+        assert!(printed(&output).contains("paused"), "{output:?}");
+
+        let program = fresh.serve().await;
+        assert_eq!(ada.record().await.unwrap()["email"], "ada@example.org", "she is still signed in");
+        ada.asks("signin", "ada@example.org").await.lands_on("members-pending");
+        let doctor = fresh.run(&["doctor"]);
+        assert!(printed(&doctor).contains("sending resume"), "{}", printed(&doctor));
+        assert!(printed(&fresh.run(&["sending", "status"])).contains("paused"));
+        assert_eq!(fresh.mailbox.count(), 0);
+        assert!(printed(&fresh.run(&["sending", "resume"])).contains("on"));
+        fresh.mailbox.wait_for("ada@example.org", 1, PATIENCE).await.expect("the mail that waited goes out");
+        drop(program);
+    }
+}
+
+process! {
+    async fn a_newsletter_is_added_while_it_runs(installation: Installation) {
+        let program = installation.serve().await;
+        let output = installation.run(&["newsletters", "add", "Weekend Read"]);
+        assert!(output.status.success(), "{}", errors(&output));
+        assert!(printed(&installation.run(&["newsletters", "list"])).contains("weekend-read"));
+        let ada = Person::new(installation.url.clone());
+        ada.asks_with("subscribe", "ada@example.org", &[("newsletter", "weekend-read")]).await.lands_on("members-pending");
+        drop(program);
+    }
+}
+
+process! {
+    async fn settings_come_from_a_file_too(installation: Installation) {
+        let file = installation.folder.path().join("readership.toml");
+        std::fs::write(&file, "READERSHIP_SITE_TITLE = \"From the file\"\nREADERSHIP_LIMITS_LIVE_LINKS = 2\n").unwrap();
+        let path = file.to_str().unwrap();
+        let mut command = installation.command(&["--config", path, "doctor"]);
+        command.env_remove("READERSHIP_SITE_TITLE");
+        assert!(printed(&command.output().unwrap()).contains("From the file"));
+        std::fs::write(&file, "READERSHIP_SITE_TILTE = \"x\"\n").unwrap();
+        let output = installation.run(&["--config", path, "doctor"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).contains("READERSHIP_SITE_TILTE"), "{output:?}");
+    }
+}
