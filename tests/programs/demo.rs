@@ -15,7 +15,11 @@ async fn the_demo_starts_with_no_settings_and_ends_with_ctrl_c() {
     program.says("Ctrl-C ends it").await;
     for (name, offset) in [("Newsroom", 0), ("Members", 1), ("Inbox", 2)] {
         let address = format!("http://127.0.0.1:{}/", port + offset);
-        assert!(program.said().lines().any(|line| line.contains(name) && line.contains(&address)), "{}", program.said());
+        assert!(
+            program.said().lines().any(|line| line.contains(name) && line.contains(&address)),
+            "{}",
+            program.said()
+        );
     }
     let site = Person::new(format!("http://127.0.0.1:{port}/").parse().unwrap());
     assert!(site.get("").await.body.contains("members-subscribe-ok"));
