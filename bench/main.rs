@@ -1,0 +1,151 @@
+//! Measures this program beside a bare handler, in one run, on loopback.
+//!
+//! `cargo bench --bench load -- --help` tells the options; `docs/performance.md` holds what it said.
+
+mod bare;
+mod generator;
+mod people;
+mod program;
+mod table;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use readership::config::DatabaseUrl;
+
+use generator::{Load, Plan};
+use people::People;
+use program::Program;
+use table::Table;
+
+/// Measures readership beside a bare actix-web handler. Talks to loopback only and stops by itself.
+#[derive(Parser)]
+#[command(name = "load", max_term_width = 100)]
+struct Arguments {
+    /// Members in the database.
+    #[arg(long, default_value_t = 100_000)]
+    members: usize,
+    /// Seconds each figure is measured for.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// Keep-alive connections.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Measure on this PostgreSQL instead of SQLite; the database `bench` in it is made anew.
+    #[arg(long, value_name = "postgres://…/postgres")]
+    postgres: Option<String>,
+    /// Only figures whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Where databases are kept between runs.
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+    /// Given by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// The bare handler, as a process of its own.
+    #[command(hide = true)]
+    Bare { port: u16, body: PathBuf },
+    /// A mail server that takes everything, as a process of its own.
+    #[command(hide = true)]
+    Sink { port: u16 },
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    match &arguments.part {
+        Some(Part::Bare { port, body }) => bare::handler(*port, body),
+        Some(Part::Sink { port }) => bare::mail_sink(*port),
+        None => measure(&arguments),
+    }
+}
+
+fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&arguments.folder)?;
+    let folder = arguments.folder.canonicalize()?;
+    let wants = |name: &str| name.contains(&arguments.only);
+    let plan = Plan { connections: arguments.connections, time: Duration::from_secs(arguments.seconds) };
+    let mut table = Table::default();
+
+    let people = People::ready(&folder, arguments.postgres.as_deref(), arguments.members)?;
+    let database = people.database.clone();
+    table.say(&format!(
+        "{} with {} members, {} connections, {} s each, {} cores",
+        match &database {
+            DatabaseUrl::Sqlite(_) => "SQLite",
+            DatabaseUrl::Postgres(_) => "PostgreSQL",
+        },
+        people.sessions.len(),
+        plan.connections,
+        arguments.seconds,
+        std::thread::available_parallelism()?,
+    ));
+
+    let program = Program::start(&people, None)?;
+    table.fact("start to first answer", format!("{} ms", program.started_in.as_millis()));
+    table.fact("memory at rest", program.memory()?);
+    let own_record = |session: &str| {
+        format!("GET /members/api/member/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: readership-session={session}\r\n\r\n")
+    };
+
+    if wants("read own record") {
+        let body = generator::body_of(program.port, &own_record(&people.sessions[0]))?;
+        let path = folder.join("answer.json");
+        std::fs::write(&path, body)?;
+        let bare = bare::Process::start(&["bare", "PORT", path.to_str().context("a path in UTF-8")?])?;
+        let mut random = people::Random::new(7);
+        let sessions = people.sessions.clone();
+        let mut request = move || own_record(&sessions[random.below(sessions.len())]).into_bytes();
+        let one = request();
+        // In turns, so that what else the machine does hits both alike.
+        let (mut bare_load, mut read_load) = (Load::default(), Load::default());
+        for _ in 0..2 {
+            bare_load.add(generator::run(bare.port, plan.half(), || Some(one.clone()), 200)?);
+            read_load.add(generator::run(program.port, plan.half(), || Some(request()), 200)?);
+        }
+        table.load("bare handler", &bare_load, None);
+        table.load("read own record", &read_load, Some(&bare_load));
+    }
+
+    if wants("sign-up") {
+        let mut number = people.next_address()?;
+        let load = generator::run(
+            program.port,
+            plan,
+            || {
+                number += 1;
+                Some(people::sign_up(number))
+            },
+            303,
+        )?;
+        table.load("sign-up, committed", &load, None);
+    }
+
+    if wants("redemption") {
+        let needed = usize::try_from(arguments.seconds)? * 15_000;
+        let mut tokens = people.links(needed)?.into_iter();
+        let load = generator::run(program.port, plan, || tokens.next().map(|token| people::redemption(&token)), 303)?;
+        table.load("link redemption", &load, None);
+    }
+    table.fact("memory after that", program.memory()?);
+    drop(program);
+
+    if wants("outbox") {
+        let waiting = people.waiting_mails(20_000)?;
+        let sink = bare::Process::start(&["sink", "PORT"])?;
+        let program = Program::start(&people, Some(sink.port))?;
+        let rate = people.outbox_rate(waiting)?;
+        table.fact("outbox, 8 connections", format!("{rate:.0} mails/s"));
+        table.fact("memory while sending", program.memory()?);
+    }
+    table.print();
+    Ok(())
+}
