@@ -18,6 +18,11 @@ impl Plan {
     pub fn half(self) -> Self {
         Self { time: self.time / 2, ..self }
     }
+
+    /// For what ends by itself.
+    pub fn for_long(self) -> Self {
+        Self { time: Duration::from_secs(60), ..self }
+    }
 }
 
 /// What was measured.

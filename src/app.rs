@@ -11,11 +11,13 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::Settings;
+use crate::config::{DatabaseUrl, Settings};
 use crate::db::{Db, DbResult};
 use crate::mail::sender::{Mailroom, Sender};
 use crate::mail::{outbox, sender};
 use crate::secrets::SecretKey;
+use crate::signin::kept::Kept;
+use crate::signin::present::Presence;
 use crate::signin::signing_keys::{self, SigningKey};
 use crate::signin::{Policy, links, sessions};
 use crate::{limits, newsletters, site_facts, web};
@@ -27,6 +29,7 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub policy: Policy,
+    pub presence: Presence,
     pub signing_key: Arc<SigningKey>,
     pub mailroom: Mailroom,
     pub site_uuid: Arc<str>,
@@ -46,7 +49,12 @@ impl App {
 
     /// Opens what the program stands on. Nothing answers or sends yet.
     pub async fn open(settings: Settings, clock: Clock, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
-        let db = Db::open(&settings.database, &settings.db)?;
+        let kept = match settings.database {
+            DatabaseUrl::Sqlite(_) => Some(Kept::new(usize::try_from(settings.db.kept_sessions)?)),
+            // Another node may change what this one keeps.
+            DatabaseUrl::Postgres(_) => None,
+        };
+        let db = Db::open_watched(&settings.database, &settings.db, kept.as_ref().map(Kept::watch))?;
         let now = clock.now();
         let is_new = !db.read(signing_keys::exists).await?;
         let key = secret_key(&settings, is_new)?;
@@ -65,8 +73,9 @@ impl App {
         let policy = Policy { limits: settings.limits.clone(), lifetimes: settings.lifetimes.clone(), key };
         Ok(Self {
             settings: Arc::new(settings),
-            db,
             clock,
+            presence: Presence::new(db.clone(), policy.lifetimes.clone(), kept),
+            db,
             policy,
             signing_key: Arc::new(signing_key),
             mailroom: Mailroom::default(),

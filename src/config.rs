@@ -127,6 +127,7 @@ numbers! {
         connections, "CONNECTIONS", 8, 1..=128, "PostgreSQL: connections";
         queue, "QUEUE", 2_048, 16..=65_536, "operations that may wait; more are answered 503";
         batch, "BATCH", 256, 1..=4_096, "SQLite: changes in one commit";
+        kept_sessions, "KEPT_SESSIONS", 100_000, 2..=100_000_000, "SQLite: sessions whose member is kept in memory, about 400 bytes each";
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{constant_time, digest, hmac, rand};
@@ -76,6 +77,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    const ALL: [Self; 5] = [Self::MagicLink, Self::IntegrityToken, Self::UnsubscribeLink, Self::Sealing, Self::Bucket];
+
     fn label(self) -> &'static [u8] {
         match self {
             Self::MagicLink => b"readership magic link",
@@ -90,7 +93,10 @@ impl Purpose {
 /// The 32 bytes that stand outside the database: links are derived from it and secrets that must
 /// be read back are encrypted under it. Nodes that share a database share it.
 #[derive(Clone)]
-pub struct SecretKey([u8; 32]);
+pub struct SecretKey {
+    /// One for each purpose, in the order of [`Purpose::ALL`].
+    derived: Arc<[hmac::Key; Purpose::ALL.len()]>,
+}
 
 /// Why a key could not be had. Names the path, never the key.
 #[derive(Debug, thiserror::Error)]
@@ -102,8 +108,11 @@ pub enum KeyError {
 }
 
 impl SecretKey {
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+        let derive =
+            |purpose: Purpose| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.label()).as_ref());
+        Self { derived: Arc::new(Purpose::ALL.map(derive)) }
     }
 
     /// Reads a key written as base64; `origin` names where it came from.
@@ -112,7 +121,7 @@ impl SecretKey {
             .decode(text.trim().as_bytes())
             .ok()
             .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
+            .map(Self::from_bytes)
             .ok_or_else(|| KeyError::NotAKey(origin.to_owned()))
     }
 
@@ -124,15 +133,14 @@ impl SecretKey {
 
     /// Makes a key file that only its owner can read, whole or not at all.
     pub fn create(path: &Path) -> Result<Self, KeyError> {
-        let key = Self(random());
-        write_private(path, BASE64.encode(&key.0).as_bytes()).map_err(|source| KeyError::at(path, source))?;
-        Ok(key)
+        let key: [u8; 32] = random();
+        write_private(path, BASE64.encode(&key).as_bytes()).map_err(|source| KeyError::at(path, source))?;
+        Ok(Self::from_bytes(key))
     }
 
     /// HMAC-SHA256 of `message` under the key derived for `purpose`.
     pub fn hmac(&self, purpose: Purpose, message: &[u8]) -> Sha256 {
-        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), purpose.label());
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), message);
+        let tag = hmac::sign(&self.derived[purpose as usize], message);
         let mut bytes = [0; 32];
         bytes.copy_from_slice(tag.as_ref());
         bytes

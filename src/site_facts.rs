@@ -12,7 +12,7 @@ const SENDING_PAUSED: &str = "sending_paused";
 const LAST_CHECKED: &str = "last_checked";
 
 fn get(conn: &mut Conn, key: &str) -> DbResult<Option<String>> {
-    Ok(settings::table.find(key).select(settings::value).first(conn).optional()?)
+    Ok(settings::table.find(key).select(settings::value).get_result(conn).optional()?)
 }
 
 fn set(conn: &mut Conn, key: &str, value: &str) -> DbResult<()> {
@@ -33,7 +33,7 @@ pub fn site_uuid(conn: &mut Conn) -> DbResult<String> {
     }
     let row = (settings::key.eq(SITE_UUID), settings::value.eq(ids::uuid().to_string()));
     on_either!(conn, conn => diesel::insert_into(settings::table).values(row).on_conflict_do_nothing().execute(conn)?);
-    Ok(settings::table.find(SITE_UUID).select(settings::value).first(conn)?)
+    Ok(settings::table.find(SITE_UUID).select(settings::value).get_result(conn)?)
 }
 
 /// Whether no mail may go out: after a backup was restored, until a person says so.

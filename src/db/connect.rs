@@ -18,10 +18,10 @@ pub enum Role {
 /// `synchronous=FULL`: in WAL mode every commit is on disk before it is acknowledged; `NORMAL`
 /// lost acknowledged rows in every simulated power cut (`reliability.md` D1).
 const SQLITE_ALWAYS: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
-     PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456;";
+     PRAGMA temp_store = MEMORY;";
 /// The write-ahead log is cut back to 64 MiB after a checkpoint (D8).
 const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864;";
-const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -2048;";
+const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
 
 /// A statement may run five seconds, a lock be waited for as long (`reliability.md` §4, O9).
 const POSTGRES_ALWAYS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '5s'; SET synchronous_commit = on; \

@@ -10,6 +10,7 @@ mod connect;
 mod migrate;
 pub mod schema;
 mod threads;
+mod watch;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::config::{Database, DatabaseUrl};
 use crate::ids::NotAnId;
 pub use migrate::{SchemaState, schema_state};
 use threads::{Done, Job, Queue, Threads};
+pub use watch::{Changed, Watch};
 
 /// A connection to either database. Most queries do not care which.
 #[derive(diesel::MultiConnection)]
@@ -88,12 +90,19 @@ impl Db {
     /// Fails with one clear line when another process holds the file, when the schema is newer
     /// than this program, or when the server cannot be reached.
     pub fn open(url: &DatabaseUrl, bounds: &Database) -> anyhow::Result<Self> {
+        Self::open_watched(url, bounds, None)
+    }
+
+    /// The same, with somebody who is told of changes. Only SQLite has one writer that can tell.
+    pub fn open_watched(url: &DatabaseUrl, bounds: &Database, watch: Option<Watch>) -> anyhow::Result<Self> {
         let lock = match url {
             DatabaseUrl::Sqlite(path) => Some(lock_file(path)?),
             DatabaseUrl::Postgres(_) => None,
         };
         migrate::run(url)?;
-        Ok(Self { inner: Arc::new(Inner { threads: threads::start(url, bounds)?, url: url.clone(), _lock: lock }) })
+        Ok(Self {
+            inner: Arc::new(Inner { threads: threads::start(url, bounds, watch)?, url: url.clone(), _lock: lock }),
+        })
     }
 
     pub fn url(&self) -> &DatabaseUrl {

@@ -6,13 +6,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use diesel::Connection;
 use diesel::connection::TransactionManager;
 
 use super::connect::{self, Role};
+use super::watch::{Changed, Watch, foreign_changes, take_touched};
 use super::{Conn, DbError, DbResult};
 use crate::config::{Database, DatabaseUrl};
 
@@ -72,7 +73,7 @@ impl Threads {
 }
 
 /// Starts the threads. The connections are opened here, so that a wrong address is known at once.
-pub fn start(url: &DatabaseUrl, bounds: &Database) -> DbResult<Threads> {
+pub fn start(url: &DatabaseUrl, bounds: &Database, watch: Option<Watch>) -> DbResult<Threads> {
     let mut running = Vec::new();
     let capacity = usize::try_from(bounds.queue).unwrap_or(usize::MAX);
     let (reads, writes) = match url {
@@ -80,7 +81,7 @@ pub fn start(url: &DatabaseUrl, bounds: &Database) -> DbResult<Threads> {
             let (writes, incoming) = bounded(capacity);
             let writes = Queue(writes);
             let batch = usize::try_from(bounds.batch).unwrap_or(256);
-            let keeper = Keeper::open(url, Role::Write)?;
+            let keeper = Keeper::open(url, Role::Write, watch)?;
             let writer = spawn("db-writer", keeper, move |keeper| write_in_groups(keeper, &incoming, batch))?;
             running.push((writes.clone(), writer));
             (start_pool(url, Role::Read, bounds.readers, capacity, &mut running)?, writes)
@@ -104,7 +105,7 @@ fn start_pool(
     let queue = Queue(queue);
     for number in 0..threads {
         let incoming = incoming.clone();
-        let keeper = Keeper::open(url, role)?;
+        let keeper = Keeper::open(url, role, None)?;
         let thread = spawn(&format!("db-{number}"), keeper, move |keeper| one_by_one(keeper, &incoming))?;
         running.push((queue.clone(), thread));
     }
@@ -122,19 +123,32 @@ fn spawn(name: &str, mut keeper: Keeper, work: impl FnOnce(&mut Keeper) + Send +
 struct Keeper {
     url: DatabaseUrl,
     role: Role,
+    watch: Option<Watch>,
     conn: Option<Conn>,
 }
 
 impl Keeper {
-    fn open(url: &DatabaseUrl, role: Role) -> DbResult<Self> {
-        Ok(Self { url: url.clone(), role, conn: Some(connect::open(url, role)?) })
+    fn open(url: &DatabaseUrl, role: Role, watch: Option<Watch>) -> DbResult<Self> {
+        let mut keeper = Self { url: url.clone(), role, watch, conn: None };
+        keeper.connection()?;
+        Ok(keeper)
     }
 
     fn connection(&mut self) -> DbResult<&mut Conn> {
         if self.conn.is_none() {
-            self.conn = Some(connect::open(&self.url, self.role)?);
+            let mut conn = connect::open(&self.url, self.role)?;
+            if let Some(watch) = &self.watch {
+                watch.begin(&mut conn)?;
+            }
+            self.conn = Some(conn);
         }
         self.conn.as_mut().ok_or(DbError::Busy)
+    }
+
+    fn tell(&self, changed: Changed<'_>) {
+        if let Some(watch) = &self.watch {
+            (watch.tell)(changed);
+        }
     }
 
     /// Called after an operation failed: a connection that no longer answers is dropped, and the
@@ -176,12 +190,24 @@ fn one_by_one(keeper: &mut Keeper, incoming: &Receiver<Order>) {
     }
 }
 
+/// How often the writer looks whether a command beside the service has written.
+const LOOK_ASIDE: Duration = Duration::from_millis(250);
+
 /// The writer of SQLite: everything that waits, up to `batch` jobs, becomes one commit. Each job
 /// has a savepoint of its own (`Db::write`), so that one that fails undoes only itself.
 fn write_in_groups(keeper: &mut Keeper, incoming: &Receiver<Order>, batch: usize) {
+    let (mut seen, mut looked) = (0, Instant::now());
     let mut ended = false;
-    while !ended && let Ok(Order::Do(first)) = incoming.recv() {
-        let started = Instant::now();
+    while !ended {
+        if keeper.watch.is_some() && looked.elapsed() >= LOOK_ASIDE {
+            look_aside(keeper, &mut seen);
+            looked = Instant::now();
+        }
+        let first = match incoming.recv_timeout(LOOK_ASIDE) {
+            Ok(Order::Do(job)) => job,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => break,
+        };
         let mut jobs = vec![first];
         while jobs.len() < batch && !ended {
             match incoming.try_recv() {
@@ -190,32 +216,59 @@ fn write_in_groups(keeper: &mut Keeper, incoming: &Receiver<Order>, batch: usize
                 Err(_) => break,
             }
         }
-        metrics::histogram!("readership_db_batch_size").record(jobs.len() as f64);
+        commit_together(keeper, jobs);
+    }
+    checkpoint(keeper);
+}
 
-        let asked = jobs.len();
-        let (done, committed): (Vec<Done>, _) = match begin(keeper) {
-            Ok(conn) => {
-                let done: Vec<Done> = jobs.into_iter().filter_map(|job| run(job, Ok(&mut *conn))).collect();
-                let committed = if done.len() == asked { commit(conn) } else { Err(DbError::Panicked) };
-                (done, committed)
-            }
-            Err(error) => {
-                let done = jobs.into_iter().filter_map(|job| run(job, Err(error.clone()))).collect();
-                (done, Err(error))
-            }
-        };
-        if let Err(error) = &committed {
+/// Runs jobs in one transaction and answers their askers once it is known what became of it.
+fn commit_together(keeper: &mut Keeper, jobs: Vec<Job>) {
+    let started = Instant::now();
+    let asked = jobs.len();
+    metrics::histogram!("readership_db_batch_size").record(asked as f64);
+    let watched = keeper.watch.is_some();
+    let (done, committed): (Vec<Done>, _) = match begin(keeper) {
+        Ok(conn) => {
+            let done: Vec<Done> = jobs.into_iter().filter_map(|job| run(job, Ok(&mut *conn))).collect();
+            let committed = if done.len() == asked { commit(conn, watched) } else { Err(DbError::Panicked) };
+            (done, committed)
+        }
+        Err(error) => {
+            let done = jobs.into_iter().filter_map(|job| run(job, Err(error.clone()))).collect();
+            (done, Err(error))
+        }
+    };
+    match &committed {
+        Ok(Some(touched)) => keeper.tell(Changed::Keys(touched)),
+        Ok(None) => keeper.tell(Changed::Everything),
+        Err(error) => {
             // After a failed sync the file may hold either state: close, reopen, read again (D4).
             tracing::error!(%error, "a commit failed; its changes were not acknowledged");
             metrics::counter!("readership_db_commit_failures_total").increment(1);
             keeper.conn = None;
+            keeper.tell(Changed::Everything);
         }
-        for done in done {
-            (done.finish)(committed.clone());
-        }
-        metrics::histogram!("readership_db_commit_seconds").record(started.elapsed().as_secs_f64());
     }
-    checkpoint(keeper);
+    let committed = committed.map(drop);
+    for done in done {
+        (done.finish)(committed.clone());
+    }
+    metrics::histogram!("readership_db_commit_seconds").record(started.elapsed().as_secs_f64());
+}
+
+/// A command beside the service does not tell what it changed.
+fn look_aside(keeper: &mut Keeper, seen: &mut i64) {
+    let now = match keeper.connection().and_then(foreign_changes) {
+        Ok(now) => now,
+        Err(error) => {
+            tracing::warn!(%error, "the database cannot be looked at");
+            return;
+        }
+    };
+    if now != *seen {
+        *seen = now;
+        keeper.tell(Changed::Everything);
+    }
 }
 
 fn begin(keeper: &mut Keeper) -> DbResult<&mut Conn> {
@@ -224,8 +277,11 @@ fn begin(keeper: &mut Keeper) -> DbResult<&mut Conn> {
     Ok(conn)
 }
 
-fn commit(conn: &mut Conn) -> DbResult<()> {
-    Ok(<Conn as Connection>::TransactionManager::commit_transaction(conn)?)
+/// Commits, and tells which keys the changes concern; `None`: all.
+fn commit(conn: &mut Conn, watched: bool) -> DbResult<Option<Vec<Vec<u8>>>> {
+    let touched = if watched { take_touched(conn)? } else { Some(Vec::new()) };
+    <Conn as Connection>::TransactionManager::commit_transaction(conn)?;
+    Ok(touched)
 }
 
 /// At the end the write-ahead log is folded into the file, so that a copy of it is whole (Q1).

@@ -142,8 +142,8 @@ fn load_locked(conn: &mut Conn, bucket: &Sha256, now: Timestamp) -> DbResult<His
         .execute(conn)?);
     let entries = rate_limits::table.find(&bucket[..]).select(rate_limits::entries);
     let entries: Vec<u8> = match conn {
-        Conn::Postgres(conn) => entries.for_update().first(conn)?,
-        Conn::Sqlite(conn) => entries.first(conn)?,
+        Conn::Postgres(conn) => entries.for_update().get_result(conn)?,
+        Conn::Sqlite(conn) => entries.get_result(conn)?,
     };
     Ok(History::decode(&entries))
 }

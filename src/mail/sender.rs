@@ -109,8 +109,10 @@ pub async fn run(sender: Sender, mut stop: watch::Receiver<bool>) {
             renewed = Instant::now();
             shared.renew(lease).await;
         }
+        // A claim is a commit: several mails at a time are worth waiting a moment for.
         let free = room.saturating_sub(in_the_air.len());
-        let claimed = if free == 0 { Vec::new() } else { shared.claim(free).await };
+        let worth_it = free >= room / 2;
+        let claimed = if !worth_it { Vec::new() } else { shared.claim(free).await };
         let found = !claimed.is_empty();
         for (mail, lane) in claimed {
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
@@ -118,7 +120,7 @@ pub async fn run(sender: Sender, mut stop: watch::Receiver<bool>) {
         }
         if !found {
             tokio::select! {
-                () = shared.sender.mailroom.wake.notified(), if free > 0 => {}
+                () = shared.sender.mailroom.wake.notified(), if worth_it => {}
                 Some(_) = in_the_air.join_next() => {}
                 () = tokio::time::sleep(REST) => {}
                 _ = stop.changed() => {}

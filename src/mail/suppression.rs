@@ -34,7 +34,7 @@ pub fn holds_back_signin(conn: &mut Conn, email: &EmailAddress, now: Timestamp) 
         .find(email.key())
         .filter(suppressions::reason.eq("bounce"))
         .select(suppressions::created_at)
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(since.is_some_and(|since| now < since.plus(seconds(SIGNIN_HELD_S))))
 }

@@ -32,7 +32,8 @@ pub fn attach(conn: &mut Conn, member: MemberId, names: &[String], now: Timestam
     for name in names {
         let new = (labels::id.eq(LabelId::new(now)), labels::name.eq(name), labels::name_key.eq(key(name)));
         on_either!(conn, conn => diesel::insert_into(labels::table).values(new).on_conflict_do_nothing().execute(conn)?);
-        let label: LabelId = labels::table.filter(labels::name_key.eq(key(name))).select(labels::id).first(conn)?;
+        let label: LabelId =
+            labels::table.filter(labels::name_key.eq(key(name))).select(labels::id).get_result(conn)?;
         let put = (member_labels::member_id.eq(member), member_labels::label_id.eq(label));
         on_either!(conn, conn => diesel::insert_into(member_labels::table).values(put).on_conflict_do_nothing().execute(conn)?);
     }

@@ -26,7 +26,7 @@ pub struct NewMember<'a> {
 }
 
 pub fn find_by_email(conn: &mut Conn, email: &EmailAddress) -> DbResult<Option<MemberId>> {
-    Ok(members::table.filter(members::email_key.eq(email.key())).select(members::id).first(conn).optional()?)
+    Ok(members::table.filter(members::email_key.eq(email.key())).select(members::id).get_result(conn).optional()?)
 }
 
 /// Makes a member, or finds the one who confirmed the same address a moment before.
@@ -53,7 +53,8 @@ pub fn create(conn: &mut Conn, new: &NewMember<'_>, now: Timestamp) -> DbResult<
     if inserted == 1 {
         return Ok((id, true));
     }
-    let existing = members::table.filter(members::email_key.eq(new.email.key())).select(members::id).first(conn)?;
+    let existing =
+        members::table.filter(members::email_key.eq(new.email.key())).select(members::id).get_result(conn)?;
     Ok((existing, false))
 }
 
@@ -63,7 +64,7 @@ pub fn owns(conn: &mut Conn, id: MemberId, email: &EmailAddress) -> DbResult<boo
         .find(id)
         .filter(members::email_key.eq(email.key()))
         .select(members::id)
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(found.is_some())
 }
@@ -80,5 +81,5 @@ pub fn count(conn: &mut Conn) -> DbResult<u64> {
 
 /// The address of an account, as it was given.
 pub fn email_of(conn: &mut Conn, id: MemberId) -> DbResult<String> {
-    Ok(members::table.find(id).select(members::email).first(conn)?)
+    Ok(members::table.find(id).select(members::email).get_result(conn)?)
 }

@@ -19,8 +19,17 @@ pub struct MemberRow {
     pub enable_comment_notifications: bool,
     pub enable_updates: Option<bool>,
     pub created_at: Timestamp,
-    /// Why and since when no mail goes to the address, if so.
-    pub suppressed: Option<(String, Timestamp)>,
+    /// Why no mail goes to the address, if so.
+    pub suppressed: Option<Box<Suppressed>>,
+}
+
+/// That no mail goes to an address.
+#[derive(Clone, Debug)]
+pub struct Suppressed {
+    pub reason: String,
+    pub since: Timestamp,
+    /// When it ends by itself, if it does.
+    pub until: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -81,7 +90,8 @@ pub fn unsubscribe_url(base: &Url, key: &SecretKey, uuid: Uuid) -> String {
 }
 
 /// The record as JSON text.
-pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: &SecretKey) -> String {
+pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: &SecretKey, now: Timestamp) -> String {
+    let suppressed = member.suppressed.as_deref().filter(|suppressed| suppressed.until.is_none_or(|until| now < until));
     let record = Record {
         uuid: member.uuid,
         email: &member.email,
@@ -110,10 +120,10 @@ pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: 
             })
             .collect(),
         email_suppression: EmailSuppression {
-            suppressed: member.suppressed.is_some(),
-            info: member.suppressed.as_ref().map(|(reason, since)| SuppressionInfo {
-                reason: if reason == "complaint" { "spam" } else { "fail" },
-                timestamp: since.iso8601(),
+            suppressed: suppressed.is_some(),
+            info: suppressed.map(|suppressed| SuppressionInfo {
+                reason: if suppressed.reason == "complaint" { "spam" } else { "fail" },
+                timestamp: suppressed.since.iso8601(),
             }),
         },
     };

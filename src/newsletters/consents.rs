@@ -52,7 +52,7 @@ pub fn record(
 fn text_id(conn: &mut Conn, text: &str, now: Timestamp) -> DbResult<ConsentTextId> {
     let sha256 = secrets::sha256(text.as_bytes());
     let known = consent_texts::table.filter(consent_texts::sha256.eq(&sha256[..])).select(consent_texts::id);
-    if let Some(id) = known.first(conn).optional()? {
+    if let Some(id) = known.get_result(conn).optional()? {
         return Ok(id);
     }
     let new = (
@@ -61,5 +61,5 @@ fn text_id(conn: &mut Conn, text: &str, now: Timestamp) -> DbResult<ConsentTextI
         consent_texts::text.eq(text),
     );
     on_either!(conn, conn => diesel::insert_into(consent_texts::table).values(new).on_conflict_do_nothing().execute(conn)?);
-    Ok(known.first(conn)?)
+    Ok(known.get_result(conn)?)
 }

@@ -77,7 +77,7 @@ pub fn ensure_first(conn: &mut Conn, site_title: &str, now: Timestamp) -> DbResu
 
 /// Makes a list; its name must be new. Returns whether it was made.
 pub fn add(conn: &mut Conn, name: &str, description: Option<&str>, now: Timestamp) -> DbResult<bool> {
-    let last: Option<i32> = newsletters::table.select(diesel::dsl::max(newsletters::sort_order)).first(conn)?;
+    let last: Option<i32> = newsletters::table.select(diesel::dsl::max(newsletters::sort_order)).get_result(conn)?;
     let row = (
         newsletters::id.eq(NewsletterId::new(now)),
         newsletters::uuid.eq(ids::uuid().as_bytes().to_vec()),

@@ -249,7 +249,6 @@ fn void_all_but_newest(conn: &mut Conn, policy: &Policy, email: &EmailAddress, n
         .filter(magic_links::used_at.is_null().and(magic_links::voided_at.is_null()))
         .order((magic_links::created_at.desc(), magic_links::id.desc()))
         .select(magic_links::id)
-        .limit(kept + 20)
         .load(conn)?;
     for id in live.into_iter().skip(usize::try_from(kept).unwrap_or(2)) {
         diesel::update(magic_links::table.find(id)).set(magic_links::voided_at.eq(now)).execute(conn)?;
@@ -342,7 +341,7 @@ fn find(conn: &mut Conn, token: &Token) -> DbResult<Option<LinkRow>> {
     Ok(magic_links::table
         .filter(magic_links::token_hash.eq(&token.hash()[..]))
         .select(LinkRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?)
 }
 
@@ -385,7 +384,7 @@ pub fn look(conn: &mut Conn, token: &Token, now: Timestamp) -> DbResult<Option<L
 
 /// The link that a mail is about.
 pub fn by_id(conn: &mut Conn, id: MagicLinkId, now: Timestamp) -> DbResult<Option<LinkView>> {
-    let row: Option<LinkRow> = magic_links::table.find(id).select(LinkRow::as_select()).first(conn).optional()?;
+    let row: Option<LinkRow> = magic_links::table.find(id).select(LinkRow::as_select()).get_result(conn).optional()?;
     row.map(|row| row.view(now)).transpose()
 }
 

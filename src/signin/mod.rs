@@ -3,7 +3,9 @@
 //! Start reading in `links.rs`: [`links::request`] and [`links::redeem`] are the way in.
 
 pub mod integrity;
+pub mod kept;
 pub mod links;
+pub mod present;
 pub mod return_to;
 pub mod sessions;
 pub mod signing_keys;

@@ -37,40 +37,48 @@ fn mount_scope(scope: Scope) -> Scope {
 }
 
 fn resources() -> Vec<Resource> {
-    vec![
+    [
+        // Members API; the hottest path first
+        api("/members/api/member", |at| at.route(get(members_api::member::read))),
+        api("/members/api/session", |at| {
+            at.route(get(members_api::session::identity)).route(delete(members_api::session::sign_out))
+        }),
+        api("/members/api/integrity-token", |at| at.route(get(members_api::integrity_token::issue))),
+        api("/members/api/send-magic-link", |at| at.route(post(members_api::send_magic_link::send))),
+        api("/members/api/site", |at| at.route(get(members_api::site::read))),
+        api("/members/.well-known/jwks.json", |at| at.route(get(members_api::jwks::read))),
         // Forms and pages
-        page("/members")
-            .route(head(site::link_page::peek))
-            .route(get(site::link_page::show))
-            .route(post(site::link_page::confirm)),
-        page("/members/resend").route(post(site::link_page::resend)),
-        page("/members/subscribe").route(get(site::forms::subscribe)).route(post(site::forms::post_subscribe)),
-        page("/members/signup").route(get(site::forms::signup)).route(post(site::forms::post_signup)),
-        page("/members/signin").route(get(site::forms::signin)).route(post(site::forms::post_signin)),
-        page("/members/signout").route(get(site::account::signout_page)).route(post(site::account::signout)),
-        page("/members/account").route(get(site::account::show)),
-        page("/members/footer.js").route(get(site::assets::footer_script)),
-        // Members API
-        api("/members/api/integrity-token").route(get(members_api::integrity_token::issue)),
-        api("/members/api/send-magic-link").route(post(members_api::send_magic_link::send)),
-        api("/members/api/session")
-            .route(get(members_api::session::identity))
-            .route(delete(members_api::session::sign_out)),
-        api("/members/api/member").route(get(members_api::member::read)),
-        api("/members/api/site").route(get(members_api::site::read)),
-        api("/members/.well-known/jwks.json").route(get(members_api::jwks::read)),
+        page("/members", |at| {
+            at.route(head(site::link_page::peek))
+                .route(get(site::link_page::show))
+                .route(post(site::link_page::confirm))
+        }),
+        page("/members/resend", |at| at.route(post(site::link_page::resend))),
+        page("/members/subscribe", |at| at.route(get(site::forms::subscribe)).route(post(site::forms::post_subscribe))),
+        page("/members/signup", |at| at.route(get(site::forms::signup)).route(post(site::forms::post_signup))),
+        page("/members/signin", |at| at.route(get(site::forms::signin)).route(post(site::forms::post_signin))),
+        page("/members/signout", |at| at.route(get(site::account::signout_page)).route(post(site::account::signout))),
+        page("/members/account", |at| at.route(get(site::account::show))),
+        page("/members/footer.js", |at| at.route(get(site::assets::footer_script))),
     ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A page, with and without its last slash. HEAD is answered wherever GET is.
-fn page(path: &str) -> Resource {
-    web::resource([path.to_owned(), format!("{path}/")])
-        .default_service(web::route().to(error::method_not_allowed_page))
+fn page(path: &str, routes: impl Fn(Resource) -> Resource) -> [Resource; 2] {
+    both(path, |at| routes(at).default_service(web::route().to(error::method_not_allowed_page)))
 }
 
 /// An address of the members API, with and without its last slash (protocol B.0).
-fn api(path: &str) -> Resource {
-    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::route().to(error::method_not_allowed))
+fn api(path: &str, routes: impl Fn(Resource) -> Resource) -> [Resource; 2] {
+    both(path, |at| routes(at).default_service(web::route().to(error::method_not_allowed)))
+}
+
+/// Two resources: one with two patterns would be matched by a regular expression each time.
+fn both(path: &str, routes: impl Fn(Resource) -> Resource) -> [Resource; 2] {
+    [format!("{path}/"), path.to_owned()].map(|path| routes(web::resource(path)))
 }
 
 macro_rules! methods {

@@ -132,6 +132,7 @@ CREATE TABLE outbox (
     finished_at     BIGINT
 ) WITHOUT ROWID;
 CREATE INDEX outbox_open ON outbox (lane, next_attempt_at) WHERE state IN ('waiting', 'sending');
+CREATE INDEX outbox_trouble ON outbox (state) WHERE state IN ('parked', 'refused');
 
 CREATE TABLE suppressions (
     email_key  TEXT   NOT NULL PRIMARY KEY,

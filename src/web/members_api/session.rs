@@ -17,9 +17,8 @@ pub async fn identity(app: web::Data<App>, client: Client) -> ApiResult<HttpResp
     let Some(session) = client.session() else {
         return Ok(HttpResponse::NoContent().finish());
     };
-    let (now, lifetimes) = (app.now(), app.policy.lifetimes.clone());
-    let who = app.db.read(move |conn| sessions::who(conn, &lifetimes, &session, now)).await?;
-    let Some(who) = who else {
+    let now = app.now();
+    let Some(who) = app.presence.of(session, now).await? else {
         return Ok(signed_out(&app));
     };
     let token = tokens::identity(&app.signing_key, &app.policy, &app.settings.url, who.id, &who.member.email, now);

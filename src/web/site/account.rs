@@ -9,7 +9,7 @@ use askama::Template;
 use super::forms::read_urlencoded;
 use super::pages::{self, Frame};
 use crate::app::App;
-use crate::newsletters::{Newsletter, subscriptions};
+use crate::signin::present::Present;
 use crate::signin::return_to::ReturnTo;
 use crate::signin::sessions;
 use crate::web::body::Form;
@@ -20,12 +20,10 @@ use crate::web::origin;
 
 #[derive(Template)]
 #[template(path = "site/account.html")]
-struct AccountPage {
+struct AccountPage<'a> {
     frame: Frame,
-    email: String,
-    name: Option<String>,
+    present: &'a Present,
     since: String,
-    newsletters: Vec<Newsletter>,
 }
 
 #[derive(Template)]
@@ -44,26 +42,13 @@ pub async fn show(app: web::Data<App>, client: Client) -> PageResult<HttpRespons
         return Ok(pages::see_other(sign_in.as_str()));
     };
 
-    let (lifetimes, now) = (app.policy.lifetimes.clone(), app.now());
-    let found = app
-        .db
-        .read(move |conn| match sessions::who(conn, &lifetimes, &session, now)? {
-            Some(who) => Ok(Some((subscriptions::of(conn, who.id)?, who))),
-            None => Ok(None),
-        })
-        .await?;
-    let Some((newsletters, who)) = found else {
+    let Some(present) = app.presence.of(session, app.now()).await? else {
         return Ok(pages::see_other(sign_in.as_str()));
     };
-    if who.needs_touch {
-        app.db.write(move |conn| sessions::touch(conn, &session, who.id, now)).await?;
-    }
     let page = AccountPage {
         frame: Frame::new(&app.settings),
-        email: who.member.email,
-        name: who.member.name,
-        since: who.member.created_at.for_people(),
-        newsletters,
+        present: &present,
+        since: present.member.created_at.for_people(),
     };
     pages::page(StatusCode::OK, &page.frame, &page)
 }

@@ -18,7 +18,7 @@ use crate::members::address::EmailAddress;
 use crate::secrets::Token;
 use crate::signin::links::{self, LinkState, LinkView, Outcome, Purpose, Redeemed, Resender, Via};
 use crate::signin::return_to::{Note, ReturnTo, State};
-use crate::signin::sessions;
+use crate::signin::{present, sessions};
 use crate::web::body::Form;
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
@@ -86,7 +86,7 @@ async fn look(app: &App, token: &Token, client: &Client) -> DbResult<(Option<Lin
         .read(move |conn| {
             let link = links::look(conn, &token, now)?;
             let who = match session {
-                Some(session) => sessions::who(conn, &lifetimes, &session, now)?,
+                Some(session) => present::who(conn, &lifetimes, &session, now)?,
                 None => None,
             };
             let email = who.and_then(|who| EmailAddress::parse(&who.member.email).ok()).map(|email| email.key());

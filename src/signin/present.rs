@@ -1,0 +1,190 @@
+//! Who is here: the session of a cookie, with its member and the member's newsletters.
+//!
+//! The hottest path there is. On PostgreSQL it is two statements. On SQLite this process is the only
+//! one that writes, so an answer may be kept until a commit touches what it was made of (`kept.rs`).
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::kept::Kept;
+use super::sessions;
+use crate::clock::Timestamp;
+use crate::config::{Lifetimes, seconds};
+use crate::db::schema::{members, sessions as session_rows, suppressions};
+use crate::db::{Conn, Db, DbError, DbResult, on_either};
+use crate::ids::MemberId;
+use crate::members::record::{MemberRow, Suppressed};
+use crate::newsletters::{Newsletter, subscriptions};
+use crate::secrets::Sha256;
+
+/// A session, and whose it is. Whether it still counts is asked with the time: [`Present::is_live`].
+#[derive(Clone, Debug)]
+pub struct Present {
+    pub id: MemberId,
+    pub member: MemberRow,
+    /// Active lists the member is on, in the site's order.
+    pub newsletters: Arc<[Newsletter]>,
+    opened_at: Timestamp,
+    last_used_at: Timestamp,
+}
+
+impl Present {
+    fn is_live(&self, lifetimes: &Lifetimes, now: Timestamp) -> bool {
+        is_live(lifetimes, self.opened_at, self.last_used_at, now)
+    }
+
+    /// Its last use should be written down again.
+    fn needs_touch(&self, lifetimes: &Lifetimes, now: Timestamp) -> bool {
+        now >= self.last_used_at.plus(seconds(lifetimes.session_touch_s))
+    }
+}
+
+/// Whether a session still counts. Pure.
+fn is_live(lifetimes: &Lifetimes, opened_at: Timestamp, last_used_at: Timestamp, now: Timestamp) -> bool {
+    now < opened_at.plus(seconds(lifetimes.session_absolute_s))
+        && now < last_used_at.plus(seconds(lifetimes.session_idle_s))
+}
+
+/// Tells who is here, for handlers.
+#[derive(Clone)]
+pub struct Presence {
+    db: Db,
+    lifetimes: Lifetimes,
+    kept: Option<Kept>,
+}
+
+impl Presence {
+    /// `kept` only where the database tells it of every change: [`Kept::watch`].
+    pub fn new(db: Db, lifetimes: Lifetimes, kept: Option<Kept>) -> Self {
+        Self { db, lifetimes, kept }
+    }
+
+    /// The member behind a session that is live now. Its use is written down, every ten minutes.
+    pub async fn of(&self, session: Sha256, now: Timestamp) -> DbResult<Option<Arc<Present>>> {
+        let present = match self.kept.as_ref().and_then(|kept| kept.get(&session)) {
+            Some(present) => Some(present),
+            None => self.read(session).await?,
+        };
+        let Some(present) = present.filter(|present| present.is_live(&self.lifetimes, now)) else {
+            return Ok(None);
+        };
+        if present.needs_touch(&self.lifetimes, now) {
+            let id = present.id;
+            self.db.write(move |conn| sessions::touch(conn, &session, id, now)).await?;
+        }
+        Ok(Some(present))
+    }
+
+    async fn read(&self, session: Sha256) -> DbResult<Option<Arc<Present>>> {
+        let ticket = self.kept.as_ref().map(Kept::ticket);
+        let Some(present) = self.db.read(move |conn| find(conn, &session)).await? else {
+            return Ok(None);
+        };
+        Ok(Some(match (&self.kept, ticket) {
+            (Some(kept), Some(ticket)) => kept.put(session, present, ticket),
+            _ => Arc::new(present),
+        }))
+    }
+}
+
+/// The member behind a session that is live now, inside a transaction of somebody else.
+pub fn who(conn: &mut Conn, lifetimes: &Lifetimes, session: &Sha256, now: Timestamp) -> DbResult<Option<Present>> {
+    Ok(find(conn, session)?.filter(|present| present.is_live(lifetimes, now)))
+}
+
+type Row = (
+    MemberId,
+    Timestamp,
+    Timestamp,
+    Vec<u8>,
+    String,
+    Option<String>,
+    Option<String>,
+    String,
+    bool,
+    Option<bool>,
+    Timestamp,
+    Option<String>,
+    Option<Timestamp>,
+    Option<Timestamp>,
+);
+
+/// Two indexed reads, whatever the time is.
+fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
+    let query = session_rows::table
+        .inner_join(members::table)
+        .left_join(suppressions::table.on(suppressions::email_key.eq(members::email_key)))
+        .filter(session_rows::token_hash.eq(&session[..]))
+        .select((
+            members::id,
+            session_rows::created_at,
+            session_rows::last_used_at,
+            members::uuid,
+            members::email,
+            members::name,
+            members::expertise,
+            members::status,
+            members::enable_comment_notifications,
+            members::enable_updates,
+            members::created_at,
+            suppressions::reason.nullable(),
+            suppressions::created_at.nullable(),
+            suppressions::until.nullable(),
+        ));
+    let row: Option<Row> = on_either!(conn, conn => query.get_result(conn).optional()?);
+    let Some((
+        id,
+        opened_at,
+        last_used_at,
+        uuid,
+        email,
+        name,
+        expertise,
+        status,
+        enable_comment_notifications,
+        enable_updates,
+        created_at,
+        suppression_reason,
+        suppressed_since,
+        suppressed_until,
+    )) = row
+    else {
+        return Ok(None);
+    };
+    let suppressed = suppression_reason.zip(suppressed_since).map(|(reason, since)| Suppressed {
+        reason,
+        since,
+        until: suppressed_until,
+    });
+    let uuid = Uuid::from_slice(&uuid).map_err(|error| DbError::Corrupt(error.to_string()))?;
+    let member = MemberRow {
+        uuid,
+        email,
+        name,
+        expertise,
+        status,
+        enable_comment_notifications,
+        enable_updates,
+        created_at,
+        suppressed: suppressed.map(Box::new),
+    };
+    let newsletters = subscriptions::of(conn, id)?.into();
+    Ok(Some(Present { id, member, newsletters, opened_at, last_used_at }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_by_rest_and_by_age() {
+        let lifetimes = Lifetimes { session_idle_s: 30, session_absolute_s: 180, ..Lifetimes::default() };
+        let at = |second: i64| Timestamp::from_millis(second * 1000);
+        assert!(is_live(&lifetimes, at(0), at(0), at(29)));
+        assert!(!is_live(&lifetimes, at(0), at(0), at(30)));
+        assert!(is_live(&lifetimes, at(0), at(170), at(179)));
+        assert!(!is_live(&lifetimes, at(0), at(179), at(180)));
+    }
+}
