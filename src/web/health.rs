@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::{App as ActixApp, Error, HttpResponse, Resource, web};
+use actix_web::{App as ActixApp, Error, HttpResponse, web};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -13,13 +13,9 @@ use crate::db::DbResult;
 use crate::mail::outbox::{self, Depth};
 use crate::site_facts;
 
-pub fn healthz() -> Resource {
-    web::resource(["/healthz", "/healthz/"])
-        .route(web::get().to(async || HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("alive\n")))
-}
-
-pub fn readyz() -> Resource {
-    web::resource(["/readyz", "/readyz/"]).route(web::get().to(readiness))
+/// `GET /healthz`: the process answers.
+pub async fn liveness() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("alive\n")
 }
 
 #[derive(Serialize)]
@@ -36,8 +32,8 @@ struct Readiness {
 /// How long a commit may take before the node counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Ready: a commit works. Mail that cannot go out is told, but keeps nobody from signing up.
-async fn readiness(app: web::Data<App>) -> HttpResponse {
+/// `GET /readyz`: a commit works. Mail that cannot go out is told, but keeps nobody from signing up.
+pub async fn readiness(app: web::Data<App>) -> HttpResponse {
     let checked = timeout(PATIENCE, check_database(&app)).await;
     let mut degraded = Vec::new();
     let (database, depth, paused) = match checked {

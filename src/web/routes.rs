@@ -20,8 +20,15 @@ pub fn app(
     > + use<>,
 > {
     let prefix = app.settings.url.path().trim_end_matches('/').to_owned();
-    let mut actix = ActixApp::new().app_data(web::Data::new(app)).service(health::healthz()).service(health::readyz());
+    let mut actix = ActixApp::new().app_data(web::Data::new(app));
     actix = if prefix.is_empty() { mount(actix) } else { actix.service(mount_scope(web::scope(&prefix))) };
+    for probe in
+        [api("/healthz", |at| at.route(get(health::liveness))), api("/readyz", |at| at.route(get(health::readiness)))]
+            .into_iter()
+            .flatten()
+    {
+        actix = actix.service(probe);
+    }
     actix.default_service(web::route().to(error::not_found)).wrap(from_fn(frame::frame))
 }
 

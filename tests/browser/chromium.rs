@@ -31,13 +31,7 @@ pub struct Chromium {
 
 impl Chromium {
     pub async fn open(script: Script) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is installed; `./test` sees to it");
-        let port = port_of(&mut driver);
+        let (driver, port) = start_driver();
         let profile = tempfile::tempdir().unwrap();
         let mut capabilities = serde_json::Map::new();
         let mut options = json!({"args": [
@@ -160,16 +154,40 @@ pub fn keep(name: &str, png: &[u8]) {
     std::fs::write(folder.join(format!("{name}.png")), png).unwrap();
 }
 
-/// The driver says on its first lines where it listens.
-fn port_of(driver: &mut Child) -> u16 {
+/// Starts a driver on a port that it draws itself. The port it draws for IPv4 may be taken on IPv6,
+/// and then it ends at once: it draws again.
+fn start_driver() -> (Child, u16) {
+    let mut said = String::new();
+    for _ in 0..5 {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed; `./test` sees to it");
+        match port_of(&mut driver) {
+            Ok(port) => return (driver, port),
+            Err(words) => said = words,
+        }
+        let _ = driver.wait();
+    }
+    panic!("chromedriver names no port: {said}");
+}
+
+/// It says on its first lines where it listens; or else what it said.
+fn port_of(driver: &mut Child) -> Result<u16, String> {
+    let mut said = String::new();
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = lines
-        .by_ref()
-        .map_while(Result::ok)
-        .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
-    // What it says later must not fill the pipe.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    port.expect("chromedriver names its port")
+    for line in lines.by_ref().map_while(Result::ok) {
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            // What it says later must not fill the pipe.
+            std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+            return port.trim_end_matches('.').parse().map_err(|_| line);
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    Err(said)
 }
 
 /// `POST /session/{id}/goog/cdp/execute`: a command of Chromium's developer tools.

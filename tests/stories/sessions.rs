@@ -162,3 +162,42 @@ story! {
         }
     }
 }
+
+story! {
+    /// Answers about who is here may be kept, but never beyond a change that was acknowledged.
+    async fn what_changed_is_seen_at_once_however_many_read(world: World) {
+        let weekend = "INSERT INTO newsletters (id, uuid, name, slug, status, subscribe_on_signup, sort_order, created_at) \
+            SELECT ID, UUID, 'Weekend', 'weekend', 'active', FALSE, 1, 0";
+        let (id, uuid) = match world.engine {
+            Engine::Sqlite => ("x'0102030405060708090a0b0c'", "x'0102030405060708090a0b0c0d0e0f10'"),
+            Engine::Postgres => ("'\\x0102030405060708090a0b0c'::bytea", "'\\x0102030405060708090a0b0c0d0e0f10'::bytea"),
+        };
+        let weekend = weekend.replace("UUID", uuid).replace("ID", id);
+        world.app().db.write(move |conn| readership::db::execute(conn, &weekend)).await.unwrap();
+
+        for round in 0..15 {
+            let address = format!("ada{round}@example.org");
+            let ada = world.member(&address).await;
+            let tabs: Vec<_> = (0..6).map(|_| ada.copy()).collect();
+            let ended = std::sync::atomic::AtomicBool::new(false);
+            let read_on = join_all(tabs.iter().map(async |tab| {
+                while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                    tab.record().await;
+                }
+            }));
+            let change = async {
+                assert_eq!(ada.record().await.unwrap()["newsletters"].as_array().unwrap().len(), 1);
+                ada.asks_with("subscribe", &address, &[("newsletter", "weekend")]).await;
+                let link = world.nth_link(&address, 2).await;
+                let phone = world.visitor();
+                phone.confirms(&link).await.lands_on("members-subscribe-ok");
+                assert_eq!(ada.record().await.unwrap()["newsletters"].as_array().unwrap().len(), 2);
+                assert_eq!(phone.signs_out(Some(json!({"all": true}))).await.status, 204);
+                assert_eq!(ada.record().await, None, "signed out everywhere means everywhere");
+                ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            };
+            futures_util::future::join(read_on, change).await;
+            assert_eq!(tabs[0].record().await, None);
+        }
+    }
+}
