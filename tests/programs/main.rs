@@ -7,30 +7,15 @@ mod serving;
 #[path = "../support/mod.rs"]
 mod support;
 
-/// Runs a test twice: with an installation on SQLite and with one on PostgreSQL.
+/// Runs a test with an installation on either database.
 #[macro_export]
 macro_rules! process {
     ($(#[$meta:meta])* async fn $name:ident($installation:ident: Installation) $body:block) => {
-        $(#[$meta])*
-        mod $name {
-            #[allow(unused_imports)]
-            use super::*;
-            use $crate::support::program::Installation;
-            use $crate::support::world::Engine;
-
-            async fn tell(engine: Engine) {
-                let $installation = Installation::new(engine);
+        $crate::on_both! {
+            $(#[$meta])*
+            async fn $name(engine) {
+                let $installation = $crate::support::program::Installation::new(engine);
                 $body
-            }
-
-            #[tokio::test]
-            async fn on_sqlite() {
-                tell(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgres() {
-                tell(Engine::Postgres).await;
             }
         }
     };

@@ -10,8 +10,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::story;
 use crate::support::world::{Engine, PATIENCE, World};
+use crate::{on_both, story};
 
 story! {
     async fn a_mail_has_the_headers_and_parts_it_should(world: World, with |settings| settings.support_email = Some("help@rexwire.test".parse().unwrap())) {
@@ -171,23 +171,11 @@ async fn survives(engine: Engine, stage: Stage, fault: Fault) {
 
 macro_rules! hostile {
     ($($name:ident $stage:ident),*) => {$(
-        mod $name {
-            use super::*;
-
-            async fn tell(engine: Engine) {
+        on_both! {
+            async fn $name(engine) {
                 for fault in [Fault::Hang, Fault::Drop, Fault::Reply("nonsense \u{7f}"), Fault::Flood, Fault::Reply("421 4.3.2 closing")] {
                     survives(engine, Stage::$stage, fault).await;
                 }
-            }
-
-            #[tokio::test]
-            async fn on_sqlite() {
-                tell(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgres() {
-                tell(Engine::Postgres).await;
             }
         }
     )*};

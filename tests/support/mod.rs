@@ -8,26 +8,17 @@ pub mod postgres;
 pub mod program;
 pub mod world;
 
-/// Tells a story twice: on SQLite and on PostgreSQL.
-///
-/// `with |settings| …` changes the settings before the program starts.
+/// Runs a test twice: on SQLite and on PostgreSQL.
 #[macro_export]
-macro_rules! story {
-    ($(#[$meta:meta])* async fn $name:ident($world:ident: World) $body:block) => {
-        story!($(#[$meta])* async fn $name($world: World, with |_settings| {}) $body);
-    };
-    ($(#[$meta:meta])* async fn $name:ident($world:ident: World, with |$settings:ident| $change:expr) $body:block) => {
+macro_rules! on_both {
+    ($(#[$meta:meta])* async fn $name:ident($engine:ident) $body:block) => {
         $(#[$meta])*
         mod $name {
             #[allow(unused_imports)]
             use super::*;
-            use $crate::support::world::{Engine, World};
+            use $crate::support::world::Engine;
 
-            async fn tell(engine: Engine) {
-                #[allow(unused_mut)]
-                let mut $world = World::on(engine, |$settings| $change).await;
-                $body
-            }
+            async fn tell($engine: Engine) $body
 
             #[tokio::test]
             async fn on_sqlite() {
@@ -37,6 +28,26 @@ macro_rules! story {
             #[tokio::test]
             async fn on_postgres() {
                 tell(Engine::Postgres).await;
+            }
+        }
+    };
+}
+
+/// Tells a story on both databases.
+///
+/// `with |settings| …` changes the settings before the program starts.
+#[macro_export]
+macro_rules! story {
+    ($(#[$meta:meta])* async fn $name:ident($world:ident: World) $body:block) => {
+        story!($(#[$meta])* async fn $name($world: World, with |_settings| {}) $body);
+    };
+    ($(#[$meta:meta])* async fn $name:ident($world:ident: World, with |$settings:ident| $change:expr) $body:block) => {
+        $crate::on_both! {
+            $(#[$meta])*
+            async fn $name(engine) {
+                #[allow(unused_mut)]
+                let mut $world = $crate::support::world::World::on(engine, |$settings| $change).await;
+                $body
             }
         }
     };

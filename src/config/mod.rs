@@ -1,134 +1,29 @@
 //! Every setting: its key, its default, its meaning. Read from the environment, or from the same
 //! keys in a TOML file; the environment wins. All that is wrong is said in one message.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use data_encoding::BASE64;
 use url::Url;
 
-use crate::mail::smtp::{SmtpServer, TlsMode};
+use crate::mail::smtp::SmtpServer;
 use crate::members::address::EmailAddress;
 use crate::secrets::SecretKey;
+
+mod numbers;
+mod source;
+
+pub use numbers::{Database, Http, Lifetimes, Limits, Sending};
+use source::Source;
 
 /// A key of the table below, for `doctor` and for the documentation.
 pub struct Key {
     pub name: &'static str,
     pub default: String,
     pub meaning: &'static str,
-}
-
-/// Declares a group of numbers: a struct with a field each, its defaults, and their keys
-/// (`READERSHIP_<GROUP>_<FIELD>`).
-macro_rules! numbers {
-    ($(#[$meta:meta])* $group:ident, $prefix:literal { $($field:ident, $key:literal, $default:literal, $min:literal ..= $max:literal, $meaning:literal;)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug)]
-        pub struct $group { $(#[doc = $meaning] pub $field: u64,)* }
-
-        impl Default for $group {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-
-        impl $group {
-            fn keys() -> Vec<Key> {
-                vec![$(Key {
-                    name: concat!("READERSHIP_", $prefix, "_", $key),
-                    default: stringify!($default).replace('_', ""),
-                    meaning: $meaning,
-                },)*]
-            }
-
-            fn read(source: &mut Source) -> Self {
-                Self { $($field: source.number(
-                    concat!("READERSHIP_", $prefix, "_", $key), $default, $min, $max,
-                ),)* }
-            }
-        }
-    };
-}
-
-numbers! {
-    /// How often a mail may be asked for (`reliability.md` §4); 0 means no limit.
-    Limits, "LIMITS" {
-        client_per_minute, "CLIENT_PER_MINUTE", 10, 0..=1_000_000, "asks for a mail from one client network (IPv4 address or IPv6 /64) in a minute";
-        client_per_hour, "CLIENT_PER_HOUR", 60, 0..=1_000_000, "the same in an hour";
-        address_gap_s, "ADDRESS_GAP_S", 60, 0..=86_400, "seconds between two mails to one address";
-        address_per_15m, "ADDRESS_PER_15M", 3, 0..=1_000, "mails to one address in 15 minutes";
-        address_per_hour, "ADDRESS_PER_HOUR", 5, 0..=1_000, "mails to one address in an hour";
-        address_per_day, "ADDRESS_PER_DAY", 10, 0..=1_000, "mails to one address in a day";
-        site_unconfirmed_per_hour, "SITE_UNCONFIRMED_PER_HOUR", 300, 0..=10_000_000, "mails to addresses that are no members, in an hour, for the whole site (1 % of the members where that is more)";
-        live_links, "LIVE_LINKS", 3, 1..=20, "links that work at the same time for one address; a further one voids the oldest";
-    }
-}
-
-numbers! {
-    /// How long things live, in seconds (`reliability.md` §4).
-    Lifetimes, "LIFETIMES" {
-        signin_link_s, "SIGNIN_LINK_S", 3_600, 60..=604_800, "a link to sign in";
-        signup_link_s, "SIGNUP_LINK_S", 86_400, 60..=604_800, "a link that confirms a sign-up or a subscription";
-        integrity_token_s, "INTEGRITY_TOKEN_S", 600, 10..=86_400, "a token of /members/api/integrity-token/, good once";
-        identity_token_s, "IDENTITY_TOKEN_S", 600, 60..=3_600, "a member token of /members/api/session/";
-        session_idle_s, "SESSION_IDLE_S", 2_592_000, 60..=31_536_000, "a session that is not used";
-        session_absolute_s, "SESSION_ABSOLUTE_S", 15_552_000, 60..=63_072_000, "a session at all";
-        session_touch_s, "SESSION_TOUCH_S", 600, 0..=86_400, "how often at most the last use of a session is written down";
-        retention_links_s, "RETENTION_LINKS_S", 86_400, 0..=2_592_000, "how long a link is remembered after it ended, so that its page can offer a new one";
-        retention_unconfirmed_s, "RETENTION_UNCONFIRMED_S", 604_800, 3_600..=7_776_000, "how long what an unconfirmed request said is kept";
-        retention_outbox_s, "RETENTION_OUTBOX_S", 604_800, 3_600..=7_776_000, "how long the fate of a mail is kept";
-    }
-}
-
-numbers! {
-    /// Deadlines and bounds of sending (`reliability.md` §4).
-    Sending, "SMTP" {
-        connections, "CONNECTIONS", 8, 1..=64, "connections to the mail server; two of them, or the only one, send sign-in mail and nothing else";
-        mails_per_connection, "MAILS_PER_CONNECTION", 100, 1..=100_000, "mails over one connection before it is opened anew";
-        idle_s, "IDLE_S", 60, 1..=3_600, "seconds an unused connection is kept";
-        connect_ms, "CONNECT_MS", 10_000, 10..=600_000, "milliseconds to connect, with TLS";
-        command_ms, "COMMAND_MS", 30_000, 10..=600_000, "milliseconds for the answer to a command";
-        dot_ms, "DOT_MS", 120_000, 10..=600_000, "milliseconds for the answer to a whole mail";
-        mail_ms, "MAIL_MS", 180_000, 10..=900_000, "milliseconds for everything about one mail";
-        lease_s, "LEASE_S", 60, 2..=3_600, "seconds after which a mail that a dead process was sending is taken up again";
-        attempts, "ATTEMPTS", 12, 1..=100, "tries before a mail is parked";
-    }
-}
-
-numbers! {
-    /// Deadlines and caps of the HTTP side (`reliability.md` §4).
-    Http, "HTTP" {
-        workers, "WORKERS", 0, 0..=256, "threads that answer requests; 0 is one a core";
-        header_ms, "HEADER_MS", 5_000, 50..=120_000, "milliseconds for the head of a request, also of a second one on the same connection";
-        body_idle_ms, "BODY_IDLE_MS", 10_000, 50..=120_000, "milliseconds between two pieces of a body";
-        body_total_ms, "BODY_TOTAL_MS", 30_000, 50..=900_000, "milliseconds for a whole body";
-        handler_ms, "HANDLER_MS", 10_000, 50..=120_000, "milliseconds to make an answer";
-        write_ms, "WRITE_MS", 30_000, 50..=900_000, "milliseconds a client may take nothing of an answer";
-        keep_alive_ms, "KEEP_ALIVE_MS", 15_000, 100..=600_000, "milliseconds an idle connection is kept";
-        connection_age_s, "CONNECTION_AGE_S", 600, 1..=86_400, "seconds after which a connection is closed behind an answer";
-        requests_per_connection, "REQUESTS_PER_CONNECTION", 1_000, 1..=1_000_000_000, "requests after which a connection is closed";
-        connections, "CONNECTIONS", 4_096, 16..=1_000_000, "open connections";
-        connections_per_client, "CONNECTIONS_PER_CLIENT", 256, 1..=1_000_000, "open connections of one client network; proxies that are trusted and loopback are not counted";
-        body_bytes, "BODY_BYTES", 16_384, 1_024..=1_048_576, "bytes of a form or JSON body";
-        header_bytes, "HEADER_BYTES", 16_384, 1_024..=65_536, "bytes of all header fields";
-        header_fields, "HEADER_FIELDS", 64, 8..=100, "header fields";
-        shutdown_s, "SHUTDOWN_S", 10, 0..=600, "seconds that running requests get at the end";
-    }
-}
-
-numbers! {
-    /// Bounds of the database layer (`design.md` §6).
-    Database, "DB" {
-        readers, "READERS", 4, 1..=64, "SQLite: threads that read";
-        connections, "CONNECTIONS", 8, 1..=128, "PostgreSQL: connections";
-        queue, "QUEUE", 2_048, 16..=65_536, "operations that may wait; more are answered 503";
-        batch, "BATCH", 256, 1..=4_096, "SQLite: changes in one commit";
-        kept_sessions, "KEPT_SESSIONS", 100_000, 2..=100_000_000, "SQLite: sessions whose member is kept in memory, about 400 bytes each";
-    }
 }
 
 const PLAIN_KEYS: &[(&str, &str, &str)] = &[
@@ -386,194 +281,6 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
-/// The raw texts, and what is wrong with them so far.
-struct Source {
-    values: BTreeMap<String, (String, String)>,
-    wrong: Vec<String>,
-}
-
-impl Source {
-    fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Self {
-        let values = variables
-            .filter(|(name, _)| name.starts_with("READERSHIP_") || name == "DATABASE_URL")
-            .map(|(name, value)| (name, (value, "environment".to_owned())))
-            .collect();
-        let mut source = Self { values, wrong: Vec::new() };
-        source.refuse_unknown();
-        source
-    }
-
-    fn add_file(&mut self, path: &Path) {
-        let shown = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => return self.wrong.push(format!("{shown}: {error}")),
-        };
-        let table: toml::Table = match text.parse() {
-            Ok(table) => table,
-            Err(error) => {
-                return self.wrong.push(format!("{shown}: {}", error.to_string().trim_end()));
-            }
-        };
-        for (name, value) in table {
-            let line = text.lines().position(|line| line.trim_start().starts_with(&name)).map_or(0, |at| at + 1);
-            let value = match value {
-                toml::Value::String(text) => text,
-                toml::Value::Integer(number) => number.to_string(),
-                toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
-                    items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
-                }
-                other => {
-                    self.wrong.push(format!(
-                        "{name} ({shown}, line {line}): expected text, a whole number or a list of texts, found {}",
-                        other.type_str()
-                    ));
-                    continue;
-                }
-            };
-            self.values.entry(name).or_insert((value, format!("{shown}, line {line}")));
-        }
-        self.refuse_unknown();
-    }
-
-    fn refuse_unknown(&mut self) {
-        let known: Vec<Key> = keys();
-        let unknown: Vec<String> =
-            self.values.keys().filter(|name| !known.iter().any(|key| key.name == *name)).cloned().collect();
-        for name in unknown {
-            let nearest = known.iter().min_by_key(|key| distance(key.name, &name));
-            let hint = nearest
-                .filter(|key| distance(key.name, &name) <= 4)
-                .map_or(String::new(), |key| format!("; did you mean {}?", key.name));
-            self.complain(&name, &format!("is not a setting{hint}"));
-            self.values.remove(&name);
-        }
-    }
-
-    fn complain(&mut self, name: &str, what: &str) {
-        let origin = self.values.get(name).map_or(String::new(), |(_, origin)| format!(" ({origin})"));
-        self.wrong.push(format!("{name}{origin} {what}"));
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.text(name).is_some()
-    }
-
-    /// The text of a key; one that is empty counts as not given.
-    fn text(&self, name: &str) -> Option<String> {
-        self.values.get(name).map(|(value, _)| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    /// A text that appears in mail headers and pages: one line, at most 191 characters.
-    fn line(&mut self, name: &str) -> Option<String> {
-        let text = self.text(name)?;
-        if text.chars().any(char::is_control) || text.chars().count() > 191 {
-            self.complain(name, "is one line of at most 191 characters");
-            return None;
-        }
-        Some(text)
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
-        let text = self.text(name)?;
-        let value = text.parse().ok();
-        if value.is_none() {
-            self.complain(name, &format!("is {expected}"));
-        }
-        value
-    }
-
-    fn number(&mut self, name: &str, default: u64, least: u64, most: u64) -> u64 {
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        match text.parse() {
-            Ok(number) if (least..=most).contains(&number) => number,
-            _ => {
-                self.complain(name, &format!("is a whole number from {least} to {most}"));
-                default
-            }
-        }
-    }
-
-    fn list<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
-        let text = self.text(name).unwrap_or_default();
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let mut list = Vec::new();
-        for item in items {
-            match parse(item) {
-                Some(value) => list.push(value),
-                None => self.complain(name, &format!("is a list of {expected}; it holds {item:?}")),
-            }
-        }
-        list
-    }
-
-    fn base_url(&mut self, name: &str) -> Option<Url> {
-        let text = self.text(name)?;
-        let url = web_url(&text).filter(|url| url.query().is_none() && url.fragment().is_none());
-        let Some(mut url) = url else {
-            self.complain(name, "is an http or https address without user, query and fragment");
-            return None;
-        };
-        if !url.path().ends_with('/') {
-            url.set_path(&format!("{}/", url.path()));
-        }
-        Some(url)
-    }
-
-    fn database(&mut self, data_dir: &Path) -> DatabaseUrl {
-        match self.text("DATABASE_URL") {
-            None => DatabaseUrl::Sqlite(data_dir.join("readership.db")),
-            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                DatabaseUrl::Postgres(url)
-            }
-            Some(url) if url.starts_with("sqlite:") => {
-                let path = url.trim_start_matches("sqlite:");
-                DatabaseUrl::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
-            }
-            Some(_) => {
-                self.complain("DATABASE_URL", "starts with sqlite: or postgres://");
-                DatabaseUrl::Sqlite(data_dir.join("readership.db"))
-            }
-        }
-    }
-
-    fn secret_key(&mut self) -> Option<SecretKey> {
-        let text = self.text("READERSHIP_SECRET_KEY")?;
-        let key = SecretKey::parse(&text, "READERSHIP_SECRET_KEY").ok();
-        if key.is_none() {
-            let example = BASE64.encode(&[0; 32]).len();
-            self.complain(
-                "READERSHIP_SECRET_KEY",
-                &format!("is 32 bytes in base64 ({example} characters); `openssl rand -base64 32` makes one"),
-            );
-        }
-        key
-    }
-
-    fn smtp(&mut self) -> Option<SmtpServer> {
-        let text = self.text("READERSHIP_SMTP_URL")?;
-        let authority = self.text("READERSHIP_SMTP_CA_FILE").map(PathBuf::from);
-        match SmtpServer::parse(&text, authority.as_deref()) {
-            Ok(server) => {
-                if server.tls == TlsMode::None && !server.is_loopback() && !server.plain_allowed {
-                    self.complain("READERSHIP_SMTP_URL", "would send passwords and mails without TLS; use smtps:// or smtp+starttls://, or add ?tls=off if you mean it");
-                }
-                Some(server)
-            }
-            Err(reason) => {
-                self.complain("READERSHIP_SMTP_URL", &reason);
-                None
-            }
-        }
-    }
-
-    fn finish(self) -> Result<(), SettingsError> {
-        if self.wrong.is_empty() { Ok(()) } else { Err(SettingsError(self.wrong)) }
-    }
-}
-
 impl FromStr for Sender {
     type Err = ();
 
@@ -611,22 +318,6 @@ pub fn mask_password(url: &str) -> String {
         Ok(parsed) => parsed.to_string(),
         Err(_) => "***".to_owned(),
     }
-}
-
-/// Levenshtein's distance, for "did you mean".
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 /// Milliseconds of a setting as a duration.

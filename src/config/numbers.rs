@@ -1,0 +1,113 @@
+//! Every number that can be set, in groups: its key, its default, its bounds, its meaning.
+
+use super::Key;
+use super::source::Source;
+
+/// Declares a group of numbers: a struct with a field each, its defaults, and their keys
+/// (`READERSHIP_<GROUP>_<FIELD>`).
+macro_rules! numbers {
+    ($(#[$meta:meta])* $group:ident, $prefix:literal { $($field:ident, $key:literal, $default:literal, $min:literal ..= $max:literal, $meaning:literal;)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $group { $(#[doc = $meaning] pub $field: u64,)* }
+
+        impl Default for $group {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl $group {
+            pub(super) fn keys() -> Vec<Key> {
+                vec![$(Key {
+                    name: concat!("READERSHIP_", $prefix, "_", $key),
+                    default: stringify!($default).replace('_', ""),
+                    meaning: $meaning,
+                },)*]
+            }
+
+            pub(super) fn read(source: &mut Source) -> Self {
+                Self { $($field: source.number(
+                    concat!("READERSHIP_", $prefix, "_", $key), $default, $min, $max,
+                ),)* }
+            }
+        }
+    };
+}
+
+numbers! {
+    /// How often a mail may be asked for (`reliability.md` §4); 0 means no limit.
+    Limits, "LIMITS" {
+        client_per_minute, "CLIENT_PER_MINUTE", 10, 0..=1_000_000, "asks for a mail from one client network (IPv4 address or IPv6 /64) in a minute";
+        client_per_hour, "CLIENT_PER_HOUR", 60, 0..=1_000_000, "the same in an hour";
+        address_gap_s, "ADDRESS_GAP_S", 60, 0..=86_400, "seconds between two mails to one address";
+        address_per_15m, "ADDRESS_PER_15M", 3, 0..=1_000, "mails to one address in 15 minutes";
+        address_per_hour, "ADDRESS_PER_HOUR", 5, 0..=1_000, "mails to one address in an hour";
+        address_per_day, "ADDRESS_PER_DAY", 10, 0..=1_000, "mails to one address in a day";
+        site_unconfirmed_per_hour, "SITE_UNCONFIRMED_PER_HOUR", 300, 0..=10_000_000, "mails to addresses that are no members, in an hour, for the whole site (1 % of the members where that is more)";
+        live_links, "LIVE_LINKS", 3, 1..=20, "links that work at the same time for one address; a further one voids the oldest";
+    }
+}
+
+numbers! {
+    /// How long things live, in seconds (`reliability.md` §4).
+    Lifetimes, "LIFETIMES" {
+        signin_link_s, "SIGNIN_LINK_S", 3_600, 60..=604_800, "a link to sign in";
+        signup_link_s, "SIGNUP_LINK_S", 86_400, 60..=604_800, "a link that confirms a sign-up or a subscription";
+        integrity_token_s, "INTEGRITY_TOKEN_S", 600, 10..=86_400, "a token of /members/api/integrity-token/, good once";
+        identity_token_s, "IDENTITY_TOKEN_S", 600, 60..=3_600, "a member token of /members/api/session/";
+        session_idle_s, "SESSION_IDLE_S", 2_592_000, 60..=31_536_000, "a session that is not used";
+        session_absolute_s, "SESSION_ABSOLUTE_S", 15_552_000, 60..=63_072_000, "a session at all";
+        session_touch_s, "SESSION_TOUCH_S", 600, 0..=86_400, "how often at most the last use of a session is written down";
+        retention_links_s, "RETENTION_LINKS_S", 86_400, 0..=2_592_000, "how long a link is remembered after it ended, so that its page can offer a new one";
+        retention_unconfirmed_s, "RETENTION_UNCONFIRMED_S", 604_800, 3_600..=7_776_000, "how long what an unconfirmed request said is kept";
+        retention_outbox_s, "RETENTION_OUTBOX_S", 604_800, 3_600..=7_776_000, "how long the fate of a mail is kept";
+    }
+}
+
+numbers! {
+    /// Deadlines and bounds of sending (`reliability.md` §4).
+    Sending, "SMTP" {
+        connections, "CONNECTIONS", 8, 1..=64, "connections to the mail server; two of them, or the only one, send sign-in mail and nothing else";
+        mails_per_connection, "MAILS_PER_CONNECTION", 100, 1..=100_000, "mails over one connection before it is opened anew";
+        idle_s, "IDLE_S", 60, 1..=3_600, "seconds an unused connection is kept";
+        connect_ms, "CONNECT_MS", 10_000, 10..=600_000, "milliseconds to connect, with TLS";
+        command_ms, "COMMAND_MS", 30_000, 10..=600_000, "milliseconds for the answer to a command";
+        dot_ms, "DOT_MS", 120_000, 10..=600_000, "milliseconds for the answer to a whole mail";
+        mail_ms, "MAIL_MS", 180_000, 10..=900_000, "milliseconds for everything about one mail";
+        lease_s, "LEASE_S", 60, 2..=3_600, "seconds after which a mail that a dead process was sending is taken up again";
+        attempts, "ATTEMPTS", 12, 1..=100, "tries before a mail is parked";
+    }
+}
+
+numbers! {
+    /// Deadlines and caps of the HTTP side (`reliability.md` §4).
+    Http, "HTTP" {
+        workers, "WORKERS", 0, 0..=256, "threads that answer requests; 0 is one a core";
+        header_ms, "HEADER_MS", 5_000, 50..=120_000, "milliseconds for the head of a request, also of a second one on the same connection";
+        body_idle_ms, "BODY_IDLE_MS", 10_000, 50..=120_000, "milliseconds between two pieces of a body";
+        body_total_ms, "BODY_TOTAL_MS", 30_000, 50..=900_000, "milliseconds for a whole body";
+        handler_ms, "HANDLER_MS", 10_000, 50..=120_000, "milliseconds to make an answer";
+        write_ms, "WRITE_MS", 30_000, 50..=900_000, "milliseconds a client may take nothing of an answer";
+        keep_alive_ms, "KEEP_ALIVE_MS", 15_000, 100..=600_000, "milliseconds an idle connection is kept";
+        connection_age_s, "CONNECTION_AGE_S", 600, 1..=86_400, "seconds after which a connection is closed behind an answer";
+        requests_per_connection, "REQUESTS_PER_CONNECTION", 1_000, 1..=1_000_000_000, "requests after which a connection is closed";
+        connections, "CONNECTIONS", 4_096, 16..=1_000_000, "open connections";
+        connections_per_client, "CONNECTIONS_PER_CLIENT", 256, 1..=1_000_000, "open connections of one client network; proxies that are trusted and loopback are not counted";
+        body_bytes, "BODY_BYTES", 16_384, 1_024..=1_048_576, "bytes of a form or JSON body";
+        header_bytes, "HEADER_BYTES", 16_384, 1_024..=65_536, "bytes of all header fields";
+        header_fields, "HEADER_FIELDS", 64, 8..=100, "header fields";
+        shutdown_s, "SHUTDOWN_S", 10, 0..=600, "seconds that running requests get at the end";
+    }
+}
+
+numbers! {
+    /// Bounds of the database layer (`design.md` §6).
+    Database, "DB" {
+        readers, "READERS", 4, 1..=64, "SQLite: threads that read";
+        connections, "CONNECTIONS", 8, 1..=128, "PostgreSQL: connections";
+        queue, "QUEUE", 2_048, 16..=65_536, "operations that may wait; more are answered 503";
+        batch, "BATCH", 256, 1..=4_096, "SQLite: changes in one commit";
+        kept_sessions, "KEPT_SESSIONS", 100_000, 2..=100_000_000, "SQLite: sessions whose member is kept in memory, about 400 bytes each";
+    }
+}
