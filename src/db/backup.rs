@@ -160,14 +160,12 @@ pub fn restore(url: &DatabaseUrl, file: &Path) -> anyhow::Result<i64> {
         }
         DatabaseUrl::Postgres(address) => {
             // The backup may be older than this program: bring a copy of it up to date first.
-            let folder = std::env::temp_dir().join(format!("readership-restore-{}", std::process::id()));
-            fs::create_dir_all(&folder)?;
-            let copy = folder.join("backup.db");
+            // Its folder is nobody else's, and goes whatever happens.
+            let folder = tempfile::tempdir()?;
+            let copy = folder.path().join("backup.db");
             fs::copy(file, &copy)?;
-            let restored =
-                migrate::run(&DatabaseUrl::Sqlite(copy.clone())).and_then(|_| copy_to_postgres(&copy, address));
-            let _ = fs::remove_dir_all(&folder);
-            restored?;
+            migrate::run(&DatabaseUrl::Sqlite(copy.clone()))?;
+            copy_to_postgres(&copy, address)?;
         }
     }
     Ok(rows)
