@@ -9,9 +9,9 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 
+use super::asking;
 use super::site::pages;
 use crate::db::DbError;
-use crate::ids;
 
 /// An answer of the members API that is no success (protocol D.2).
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl ResponseError for ApiError {
                 "property": self.property,
                 "help": null,
                 "code": self.code,
-                "id": ids::uuid(),
+                "id": asking::id(),
                 "ghostErrorCode": null,
             }]})
             .to_string(),
@@ -135,9 +135,9 @@ impl From<DbError> for ApiError {
 fn is_passing(error: &DbError) -> bool {
     let passing = matches!(error, DbError::Busy | DbError::Unavailable(_));
     if passing {
-        tracing::warn!(%error, "the database did not take a request");
+        tracing::warn!(%error, id = %asking::id(), "the database did not take a request");
     } else {
-        tracing::error!(%error, "a request failed");
+        tracing::error!(%error, id = %asking::id(), "a request failed");
     }
     passing
 }
@@ -215,7 +215,7 @@ impl From<DbError> for PageError {
 
 impl From<askama::Error> for PageError {
     fn from(error: askama::Error) -> Self {
-        tracing::error!(%error, "a page could not be written");
+        tracing::error!(%error, id = %asking::id(), "a page could not be written");
         Self::unexpected()
     }
 }

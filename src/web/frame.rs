@@ -13,13 +13,14 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError, web};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::connection::Progress;
-use super::cors;
 use super::error::{ApiError, PageError, is_api};
+use super::{asking, cors};
 use crate::app::App;
 use crate::config::{Http, Settings, millis};
-use crate::secrets;
+use crate::ids;
 
 /// Never kept by anybody between (protocol B.0).
 const NO_STORE: HeaderValue =
@@ -38,10 +39,11 @@ pub async fn frame(
         path: request.path().to_owned(),
         method: request.method().clone(),
         origin: request.headers().get(header::ORIGIN).cloned(),
-        id: request_id(),
+        id: ids::uuid(),
     };
 
-    let answered = answer(request, next, &app.settings.http, &outside.path).await;
+    let answering = answer(request, next, &app.settings.http, &outside.path);
+    let answered = asking::under(outside.id, answering).await;
 
     if let Some(progress) = progress {
         progress.request_ends();
@@ -70,7 +72,7 @@ struct Outside {
     path: String,
     method: Method,
     origin: Option<HeaderValue>,
-    id: HeaderValue,
+    id: Uuid,
 }
 
 /// The answer, or, when the handler gave none in time, what is said in its place.
@@ -128,12 +130,6 @@ fn error_of(status: StatusCode, path: &str) -> HttpResponse {
     if is_api(path) { api.error_response() } else { page.error_response() }
 }
 
-fn request_id() -> HeaderValue {
-    let id = data_encoding::HEXLOWER.encode(&secrets::random::<8>());
-    // Hex digits are a header's value.
-    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
-}
-
 fn finish_headers(headers: &mut HeaderMap, outside: &Outside, settings: &Settings) {
     let mut default = |name: HeaderName, value: HeaderValue| {
         if !headers.contains_key(&name) {
@@ -153,7 +149,10 @@ fn finish_headers(headers: &mut HeaderMap, outside: &Outside, settings: &Setting
     if settings.is_https() {
         default(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    headers.insert(HeaderName::from_static("x-request-id"), outside.id.clone());
+    // Hex digits and hyphens are a header's value.
+    if let Ok(id) = outside.id.to_string().parse() {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
     if is_api(&outside.path) || is_answered_in_place(headers, &outside.path) {
         cors::mark(outside.origin.as_ref(), &outside.path, settings, headers);
     }
@@ -171,7 +170,7 @@ fn is_form(path: &str) -> bool {
 
 /// One line a request, with its route: the path may carry a secret, the query often does.
 fn note(outside: &Outside, route: &str, status: StatusCode, started: Instant) {
-    let (method, id, elapsed) = (&outside.method, outside.id.to_str().unwrap_or("-"), started.elapsed());
+    let (method, id, elapsed) = (&outside.method, outside.id, started.elapsed());
     let class = match status.as_u16() {
         0..400 => "ok",
         400..500 => "refused",
@@ -180,8 +179,8 @@ fn note(outside: &Outside, route: &str, status: StatusCode, started: Instant) {
     metrics::counter!("readership_http_requests_total", "class" => class).increment(1);
     metrics::histogram!("readership_http_seconds").record(elapsed.as_secs_f64());
     if class == "failed" {
-        tracing::warn!(%method, route, status = status.as_u16(), id, "answered");
+        tracing::warn!(%method, route, status = status.as_u16(), %id, "answered");
     } else {
-        tracing::debug!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros(), id, "answered");
+        tracing::debug!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros(), %id, "answered");
     }
 }

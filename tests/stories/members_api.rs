@@ -170,7 +170,9 @@ story! {
 story! {
     async fn what_is_not_there_is_said_in_the_envelope(world: World) {
         let ada = world.visitor();
-        is_error(&ada.get("members/api/nope/").await, 404, "NotFoundError", "Resource not found");
+        let nothing = ada.get("members/api/nope/").await;
+        is_error(&nothing, 404, "NotFoundError", "Resource not found");
+        assert_eq!(nothing.json()["errors"][0]["id"], nothing.header("x-request-id"), "one id tells all about a request");
         is_error(&ada.request(Method::PATCH, "members/api/session/", &[], None).await, 405, "MethodNotAllowedError", "This address does not take this method.");
         let page = ada.get("nowhere/").await;
         assert_eq!(page.status, 404);
