@@ -13,8 +13,11 @@ use readership::limits::ClientNetwork;
 use readership::members::address::EmailAddress;
 use readership::secrets::SecretKey;
 use readership::signin::Policy;
-use readership::signin::links::{self, LinkRequest, Purpose, Redeemed, Via};
+use readership::signin::asking::{self, LinkRequest};
+use readership::signin::links::{self, Purpose, Via};
+use readership::signin::redemption::{self, Browser, Redeemed};
 use readership::signin::signing_keys;
+use readership::texts::Language;
 
 pub const KEY: [u8; 32] = [9; 32];
 
@@ -91,11 +94,12 @@ impl People {
                 let (policy, now) = (policy(), Clock::system().now());
                 let mut sessions = Vec::new();
                 for number in numbers {
-                    links::request(conn, &policy, &asked(number), now)?;
+                    asking::request(conn, &policy, &asked(number), now)?;
                     let id = newest_link(conn)?;
-                    let redeemed = links::redeem(conn, &links::token(&policy, id), Some("Firefox on Linux"), now)?;
-                    if let Redeemed::Done { session, .. } = redeemed {
-                        sessions.push(session.reveal().to_owned());
+                    let browser = Browser { agent: Some("Firefox on Linux".to_owned()), session: None };
+                    let redeemed = redemption::redeem(conn, &policy, &links::token(&policy, id), &browser, now)?;
+                    if let Redeemed::Done(done) = redeemed {
+                        sessions.push(done.session.reveal().to_owned());
                     }
                 }
                 db::execute(
@@ -139,7 +143,7 @@ impl People {
         let first = usize::try_from(self.next_address()?)? + 10_000_000;
         for chunk in (first..first + missing).collect::<Vec<_>>().chunks(1_000) {
             diesel::Connection::transaction::<_, db::DbError, _>(&mut conn, |conn| {
-                chunk.iter().try_for_each(|number| links::request(conn, &policy, &asked(*number), now).map(drop))
+                chunk.iter().try_for_each(|number| asking::request(conn, &policy, &asked(*number), now).map(drop))
             })?;
         }
         let ids = self.query::<Id>(&format!("SELECT id FROM {unused} ORDER BY id LIMIT {wanted}"))?;
@@ -154,7 +158,7 @@ impl People {
         let first = usize::try_from(self.next_address()?)? + 50_000_000;
         for chunk in (first..first + wanted).collect::<Vec<_>>().chunks(1_000) {
             diesel::Connection::transaction::<_, db::DbError, _>(&mut conn, |conn| {
-                chunk.iter().try_for_each(|number| links::request(conn, &policy, &asked(*number), now).map(drop))
+                chunk.iter().try_for_each(|number| asking::request(conn, &policy, &asked(*number), now).map(drop))
             })?;
         }
         Ok(wanted)
@@ -225,6 +229,9 @@ fn asked(number: usize) -> LinkRequest {
         via: Via::Form,
         page: Some("http://site.test/".to_owned()),
         referrer: None,
+        attribution: None,
+        language: Language::English,
+        with_code: false,
         consent_text: "By signing up you agree to receive the mails of Bench you choose.".to_owned(),
         client: ClientNetwork::of(std::net::Ipv4Addr::LOCALHOST.into()),
         asked_by: None,

@@ -10,16 +10,20 @@ use anyhow::{Context, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
+use crate::billing::tiers;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{DatabaseUrl, Settings};
 use crate::db::{Db, DbResult};
 use crate::mail::sender::{Mailroom, Sender};
 use crate::mail::{outbox, sender};
+use crate::members::leaving;
 use crate::secrets::SecretKey;
 use crate::signin::kept::Kept;
 use crate::signin::present::Presence;
-use crate::signin::signing_keys::{self, SigningKey};
+use crate::signin::signing_keys::{self, KeyRing};
 use crate::signin::{Policy, links, sessions};
+use crate::staff::api_keys;
+use crate::web::streams::Streams;
 use crate::{limits, newsletters, site_facts, web};
 
 /// What a handler may reach.
@@ -30,7 +34,8 @@ pub struct App {
     pub clock: Clock,
     pub policy: Policy,
     pub presence: Presence,
-    pub signing_key: Arc<SigningKey>,
+    pub keys: KeyRing,
+    pub streams: Streams,
     pub mailroom: Mailroom,
     pub site_uuid: Arc<str>,
     pub metrics: Option<PrometheusHandle>,
@@ -62,12 +67,14 @@ impl App {
             let new = signing_keys::generate(&key)?;
             db.write(move |conn| signing_keys::store_first(conn, &new, now)).await?;
         }
-        let (title, for_loading) = (settings.site_title.clone(), key.clone());
-        let (signing_key, site_uuid) = db
+        let (title, secret, lifetimes) = (settings.site_title.clone(), key.clone(), settings.lifetimes.clone());
+        let (keys, site_uuid) = db
             .write(move |conn| {
                 newsletters::ensure_first(conn, &title, now)?;
+                tiers::ensure_free(conn, now)?;
+                api_keys::ensure(conn, &secret, now)?;
                 outbox::take_over_abandoned(conn, now)?;
-                Ok((signing_keys::load(conn, &for_loading)?, site_facts::site_uuid(conn)?))
+                Ok((KeyRing::load(conn, &secret, &lifetimes)?, site_facts::site_uuid(conn)?))
             })
             .await?;
         let policy = Policy { limits: settings.limits.clone(), lifetimes: settings.lifetimes.clone(), key };
@@ -76,8 +83,9 @@ impl App {
             clock,
             presence: Presence::new(db.clone(), policy.lifetimes.clone(), kept),
             db,
+            keys,
+            streams: Streams::new(policy.limits.waiting_streams),
             policy,
-            signing_key: Arc::new(signing_key),
             mailroom: Mailroom::default(),
             site_uuid: site_uuid.into(),
             metrics,
@@ -90,13 +98,10 @@ impl App {
 /// one. A database without its key is refused rather than given another: its links and sealed keys
 /// would be lost.
 fn secret_key(settings: &Settings, is_new: bool) -> anyhow::Result<SecretKey> {
-    if let Some(key) = &settings.secret_key {
-        return Ok(key.clone());
+    if let Some(key) = settings.existing_key()? {
+        return Ok(key);
     }
     let path = settings.key_file();
-    if path.exists() {
-        return SecretKey::read(&path).context("the key file cannot be used");
-    }
     if !is_new {
         bail!(
             "{} is missing, but {} was made with it; put the key file back, or set READERSHIP_SECRET_KEY",
@@ -184,7 +189,10 @@ impl Workers {
             };
             threads.push(spawn("mail", sender::run(worker, stopped.clone()))?);
         }
-        threads.push(spawn("janitor", tidy(app.clone(), stopped))?);
+        let janitor = (tidy(app.clone(), stopped.clone()), watch_keys(app.clone(), stopped));
+        threads.push(spawn("janitor", async {
+            tokio::join!(janitor.0, janitor.1);
+        })?);
         Ok(Self { stop, threads })
     }
 
@@ -207,6 +215,22 @@ fn spawn(name: &str, work: impl Future<Output = ()> + Send + 'static) -> anyhow:
     Ok(std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(work))?)
 }
 
+/// How often signing keys are looked for that another node or a command made.
+const KEY_WATCH: std::time::Duration = std::time::Duration::from_secs(5);
+
+async fn watch_keys(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(KEY_WATCH) => {}
+            _ = stop.changed() => return,
+        }
+        let keys = app.keys.clone();
+        if let Err(error) = app.db.read(move |conn| keys.refresh(conn)).await {
+            tracing::warn!(%error, "signing keys could not be looked for");
+        }
+    }
+}
+
 /// How often what is over is dropped.
 const TIDYING: std::time::Duration = std::time::Duration::from_secs(600);
 
@@ -218,6 +242,8 @@ async fn tidy(app: App, mut stop: watch::Receiver<bool>) {
             .write(move |conn| {
                 Ok(links::purge(conn, &policy, now)?
                     + sessions::purge(conn, &policy, now)?
+                    + leaving::erase_due(conn, &policy, now)?
+                    + signing_keys::purge(conn, &policy.lifetimes, now)?
                     + outbox::purge(conn, &policy.lifetimes, now)?
                     + limits::purge(conn, now)?)
             })

@@ -56,11 +56,10 @@ impl Timestamp {
             .unwrap_or_default()
     }
 
-    /// For people: `24 November 2026, 12:04 UTC`.
-    pub fn for_people(self) -> String {
-        self.calendar()
-            .format(format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"))
-            .unwrap_or_default()
+    /// Year, month (1 to 12), day, hour and minute in UTC, for texts.
+    pub fn calendar_parts(self) -> (i32, u8, u8, u8, u8) {
+        let at = self.calendar();
+        (at.year(), at.month().into(), at.day(), at.hour(), at.minute())
     }
 }
 
@@ -130,7 +129,7 @@ mod tests {
     fn writes_times_as_the_protocol_does() {
         let at = Timestamp::from_millis(1_795_488_760_123);
         assert_eq!(at.iso8601(), "2026-11-24T02:52:40.000Z");
-        assert_eq!(at.for_people(), "24 November 2026, 02:52 UTC");
+        assert_eq!(at.calendar_parts(), (2026, 11, 24, 2, 52));
     }
 
     #[test]

@@ -115,6 +115,12 @@ identifiers! {
     ConsentTextId,
     /// Something that happened to a member.
     MemberEventId,
+    /// A member's move from one address to another.
+    EmailChangeId,
+    /// A key of a program.
+    ApiKeyId,
+    /// What one can be a member of.
+    TierId,
 }
 
 /// A random UUID (version 4, RFC 9562), as the protocol shows for members and newsletters.

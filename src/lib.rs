@@ -3,6 +3,7 @@
 //! The rooms of the house, and the ways through it, are described in `docs/architecture.md`.
 
 pub mod app;
+pub mod billing;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -16,4 +17,6 @@ pub mod sandbox;
 pub mod secrets;
 pub mod signin;
 pub mod site_facts;
+pub mod staff;
+pub mod texts;
 pub mod web;

@@ -74,10 +74,26 @@ pub enum Purpose {
     UnsubscribeLink,
     Sealing,
     Bucket,
+    Code,
+    CodeProof,
+    UndoEmailChange,
+    ErasedAddress,
+    WaitingNumber,
 }
 
 impl Purpose {
-    const ALL: [Self; 5] = [Self::MagicLink, Self::IntegrityToken, Self::UnsubscribeLink, Self::Sealing, Self::Bucket];
+    const ALL: [Self; 10] = [
+        Self::MagicLink,
+        Self::IntegrityToken,
+        Self::UnsubscribeLink,
+        Self::Sealing,
+        Self::Bucket,
+        Self::Code,
+        Self::CodeProof,
+        Self::UndoEmailChange,
+        Self::ErasedAddress,
+        Self::WaitingNumber,
+    ];
 
     fn label(self) -> &'static [u8] {
         match self {
@@ -86,6 +102,11 @@ impl Purpose {
             Self::UnsubscribeLink => b"readership unsubscribe link",
             Self::Sealing => b"readership sealing",
             Self::Bucket => b"readership bucket",
+            Self::Code => b"readership code",
+            Self::CodeProof => b"readership code proof",
+            Self::UndoEmailChange => b"readership undo email change",
+            Self::ErasedAddress => b"readership erased address",
+            Self::WaitingNumber => b"readership waiting number",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod demo;
 mod doctor;
+mod keys;
 mod migrate;
 mod newsletters;
 mod sending;
@@ -50,6 +51,14 @@ enum Command {
         /// A file that `readership backup` wrote.
         file: PathBuf,
     },
+    /// Show the keys of programs, or put new ones in their place.
+    Keys {
+        /// As one line of JSON: {"content": …, "admin": …}.
+        #[arg(long)]
+        json: bool,
+        #[command(subcommand)]
+        action: Option<keys::Action>,
+    },
     /// Pause and resume the sending of mail.
     Sending {
         #[command(subcommand)]
@@ -83,6 +92,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Doctor => doctor::run(settings()),
         Command::Backup { file } => backup::backup(&settings()?, &file),
         Command::Restore { file } => backup::restore(&settings()?, &file),
+        Command::Keys { json, action } => keys::run(&settings()?, json, action.as_ref()),
         Command::Sending { action } => sending::run(&settings()?, &action),
         Command::Newsletters { action } => newsletters::run(&settings()?, &action),
     }

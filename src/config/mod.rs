@@ -11,7 +11,8 @@ use url::Url;
 
 use crate::mail::smtp::SmtpServer;
 use crate::members::address::EmailAddress;
-use crate::secrets::SecretKey;
+use crate::secrets::{KeyError, SecretKey};
+use crate::texts::Language;
 
 mod numbers;
 mod source;
@@ -33,6 +34,14 @@ const PLAIN_KEYS: &[(&str, &str, &str)] = &[
     ("READERSHIP_SITE_ORIGINS", "", "further origins that may be returned to, separated by commas"),
     ("READERSHIP_SITE_TITLE", "host of the site", "name of the site in mails and pages; also the first newsletter's"),
     ("READERSHIP_SITE_DESCRIPTION", "", "one sentence about the site"),
+    ("READERSHIP_LANGUAGE", "en", "language of readers who show no other: en, de, fr, es or ar"),
+    ("READERSHIP_ACCENT_COLOR", "#1f4e5f", "colour of Ghost's widgets, as #rrggbb"),
+    (
+        "READERSHIP_UNSUBSCRIBE_PAGE",
+        "hosted",
+        "where unsubscribe links lead: hosted (a page here), or site (the site's home, where Ghost's widget does it)",
+    ),
+    ("READERSHIP_TRACK_SOURCES", "on", "whether the page and the source that brought a new member are kept: on or off"),
     ("READERSHIP_SUPPORT_EMAIL", "", "address readers may write to; Reply-To of mails"),
     ("READERSHIP_DATA_DIR", "./data", "folder of the SQLite file and the key file"),
     ("DATABASE_URL", "sqlite:{data}/readership.db", "sqlite:FILE or postgres://…"),
@@ -90,6 +99,15 @@ pub struct Sender {
     pub address: EmailAddress,
 }
 
+/// Where an unsubscribe link that is opened leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnsubscribePage {
+    /// A page here, which asks first.
+    Hosted,
+    /// The site's home, with the query that Ghost's widget understands (protocol B.18).
+    Site,
+}
+
 /// A network of trusted proxies, such as `10.0.0.0/8`.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -134,6 +152,10 @@ pub struct Settings {
     pub site_origins: Vec<Url>,
     pub site_title: String,
     pub site_description: Option<String>,
+    pub language: Language,
+    pub accent_color: String,
+    pub unsubscribe_page: UnsubscribePage,
+    pub track_sources: bool,
     pub support_email: Option<EmailAddress>,
     pub data_dir: PathBuf,
     pub database: DatabaseUrl,
@@ -161,6 +183,10 @@ impl Settings {
             url,
             site_origins: Vec::new(),
             site_description: None,
+            language: Language::default(),
+            accent_color: "#1f4e5f".to_owned(),
+            unsubscribe_page: UnsubscribePage::Hosted,
+            track_sources: true,
             support_email: None,
             data_dir,
             database,
@@ -215,6 +241,25 @@ impl Settings {
             settings.site_title = title;
         }
         settings.site_description = source.line("READERSHIP_SITE_DESCRIPTION");
+        if let Some(language) = source.parsed("READERSHIP_LANGUAGE", "one of en, de, fr, es, ar") {
+            settings.language = language;
+        }
+        if let Some(color) = source.text("READERSHIP_ACCENT_COLOR") {
+            let is_hex =
+                color.len() == 7 && color.starts_with('#') && color[1..].bytes().all(|b| b.is_ascii_hexdigit());
+            if is_hex {
+                settings.accent_color = color;
+            } else {
+                source.complain("READERSHIP_ACCENT_COLOR", "is a colour such as #1f4e5f");
+            }
+        }
+        let choice = [("hosted", UnsubscribePage::Hosted), ("site", UnsubscribePage::Site)];
+        if let Some(page) = source.one_of("READERSHIP_UNSUBSCRIBE_PAGE", &choice) {
+            settings.unsubscribe_page = page;
+        }
+        if let Some(track) = source.one_of("READERSHIP_TRACK_SOURCES", &[("on", true), ("off", false)]) {
+            settings.track_sources = track;
+        }
         settings.support_email = source.parsed("READERSHIP_SUPPORT_EMAIL", "an e-mail address");
         settings.secret_key = source.secret_key();
         settings.smtp = source.smtp();
@@ -233,14 +278,8 @@ impl Settings {
         if let Some(log) = source.text("READERSHIP_LOG") {
             settings.log = log;
         }
-        settings.log_json = match source.text("READERSHIP_LOG_FORMAT").as_deref() {
-            None | Some("text") => false,
-            Some("json") => true,
-            Some(_) => {
-                source.complain("READERSHIP_LOG_FORMAT", "is text or json");
-                false
-            }
-        };
+        settings.log_json =
+            source.one_of("READERSHIP_LOG_FORMAT", &[("text", false), ("json", true)]).unwrap_or_default();
         settings.limits = Limits::read(&mut source);
         settings.lifetimes = Lifetimes::read(&mut source);
         settings.sending = Sending::read(&mut source);
@@ -261,6 +300,16 @@ impl Settings {
 
     pub fn key_file(&self) -> PathBuf {
         self.data_dir.join("secret.key")
+    }
+
+    /// The secret key that is set, or stands in its file; `None` before the first start.
+    pub fn existing_key(&self) -> Result<Option<SecretKey>, KeyError> {
+        let path = self.key_file();
+        match &self.secret_key {
+            Some(key) => Ok(Some(key.clone())),
+            None if path.exists() => SecretKey::read(&path).map(Some),
+            None => Ok(None),
+        }
     }
 }
 

@@ -45,6 +45,12 @@ numbers! {
         address_per_hour, "ADDRESS_PER_HOUR", 5, 0..=1_000, "mails to one address in an hour";
         address_per_day, "ADDRESS_PER_DAY", 10, 0..=1_000, "mails to one address in a day";
         site_unconfirmed_per_hour, "SITE_UNCONFIRMED_PER_HOUR", 300, 0..=10_000_000, "mails to addresses that are no members, in an hour, for the whole site (1 % of the members where that is more)";
+        code_tries, "CODE_TRIES", 5, 1..=20, "tries at one code; after the last, code and link are dead";
+        code_client_per_hour, "CODE_CLIENT_PER_HOUR", 30, 0..=1_000_000, "tries at codes from one client network in an hour";
+        code_address_per_hour, "CODE_ADDRESS_PER_HOUR", 10, 0..=1_000_000, "tries at codes of one address in an hour";
+        number_tries, "NUMBER_TRIES", 3, 1..=20, "tries at the number of a waiting browser; after the last, the link only signs in where it is opened";
+        email_changes_per_hour, "EMAIL_CHANGES_PER_HOUR", 5, 0..=1_000, "changes of address that one member may ask for in an hour";
+        waiting_streams, "WAITING_STREAMS", 512, 0..=1_000_000, "browsers that may watch at once for their link to be used; further ones ask again every few seconds";
         live_links, "LIVE_LINKS", 3, 1..=20, "links that work at the same time for one address; a further one voids the oldest";
     }
 }
@@ -54,6 +60,13 @@ numbers! {
     Lifetimes, "LIFETIMES" {
         signin_link_s, "SIGNIN_LINK_S", 3_600, 60..=604_800, "a link to sign in";
         signup_link_s, "SIGNUP_LINK_S", 86_400, 60..=604_800, "a link that confirms a sign-up or a subscription";
+        code_s, "CODE_S", 600, 30..=86_400, "a code in a mail";
+        email_link_s, "EMAIL_LINK_S", 3_600, 60..=604_800, "a link that proves or approves another address";
+        email_undo_s, "EMAIL_UNDO_S", 259_200, 0..=2_592_000, "how long the old address may take a change back";
+        fresh_signin_s, "FRESH_SIGNIN_S", 900, 60..=86_400, "how recently one must have signed in to change the address, take the data out or leave";
+        leaving_s, "LEAVING_S", 604_800, 0..=7_776_000, "time to think again before a deleted account is erased";
+        entitlement_token_s, "ENTITLEMENT_TOKEN_S", 300, 60..=3_600, "a member token of /members/api/entitlements/";
+        retired_key_s, "RETIRED_KEY_S", 900, 60..=86_400, "how long a signing key is still published after another took its place";
         integrity_token_s, "INTEGRITY_TOKEN_S", 600, 10..=86_400, "a token of /members/api/integrity-token/, good once";
         identity_token_s, "IDENTITY_TOKEN_S", 600, 60..=3_600, "a member token of /members/api/session/";
         session_idle_s, "SESSION_IDLE_S", 2_592_000, 60..=31_536_000, "a session that is not used";

@@ -109,6 +109,17 @@ impl Source {
         value
     }
 
+    /// One of a few words.
+    pub(super) fn one_of<T: Copy>(&mut self, name: &str, choice: &[(&str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        let chosen = choice.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if chosen.is_none() {
+            let words: Vec<&str> = choice.iter().map(|(word, _)| *word).collect();
+            self.complain(name, &format!("is {}", words.join(" or ")));
+        }
+        chosen
+    }
+
     pub(super) fn number(&mut self, name: &str, default: u64, least: u64, most: u64) -> u64 {
         let Some(text) = self.text(name) else {
             return default;

@@ -16,7 +16,7 @@ use crate::config::DatabaseUrl;
 use crate::site_facts;
 
 /// Every table, parents before those that refer to them.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 20] = [
     "settings",
     "signing_keys",
     "members",
@@ -32,6 +32,11 @@ const TABLES: [&str; 15] = [
     "outbox",
     "suppressions",
     "rate_limits",
+    "member_attributions",
+    "email_changes",
+    "erased_addresses",
+    "api_keys",
+    "tiers",
 ];
 
 /// Rows that travel at once.

@@ -5,7 +5,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    signing_keys (kid) { kid -> Text, sealed -> Binary, created_at -> BigInt, }
+    signing_keys (kid) { kid -> Text, sealed -> Binary, created_at -> BigInt, retired_at -> Nullable<BigInt>, }
 }
 
 diesel::table! {
@@ -24,6 +24,9 @@ diesel::table! {
         created_at -> BigInt,
         updated_at -> BigInt,
         last_seen_at -> Nullable<BigInt>,
+        language -> Nullable<Text>,
+        paused_until -> Nullable<BigInt>,
+        erase_at -> Nullable<BigInt>,
     }
 }
 
@@ -111,6 +114,11 @@ diesel::table! {
         expires_at -> BigInt,
         used_at -> Nullable<BigInt>,
         voided_at -> Nullable<BigInt>,
+        code_ref -> Nullable<Binary>,
+        code_tries -> Integer,
+        waited_since -> Nullable<BigInt>,
+        number_tries -> Integer,
+        granted_at -> Nullable<BigInt>,
     }
 }
 
@@ -130,7 +138,73 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> BigInt,
         finished_at -> Nullable<BigInt>,
+        change_id -> Nullable<Binary>,
     }
+}
+
+diesel::table! {
+    email_changes (id) {
+        id -> Binary,
+        member_id -> Binary,
+        from_email -> Text,
+        to_email -> Text,
+        changed_at -> BigInt,
+        undo_until -> BigInt,
+        undone_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    member_attributions (member_id) {
+        member_id -> Binary,
+        resource_id -> Nullable<Text>,
+        resource_type -> Nullable<Text>,
+        resource_url -> Nullable<Text>,
+        referrer_source -> Nullable<Text>,
+        referrer_medium -> Nullable<Text>,
+        referrer_url -> Nullable<Text>,
+        utm_source -> Nullable<Text>,
+        utm_medium -> Nullable<Text>,
+        utm_campaign -> Nullable<Text>,
+        utm_term -> Nullable<Text>,
+        utm_content -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Binary,
+        kind -> Text,
+        name -> Text,
+        secret_hash -> Binary,
+        sealed -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    tiers (id) {
+        id -> Binary,
+        name -> Text,
+        slug -> Text,
+        description -> Nullable<Text>,
+        kind -> Text,
+        benefits -> Text,
+        welcome_page_url -> Nullable<Text>,
+        is_public -> Bool,
+        is_active -> Bool,
+        sort_order -> Integer,
+        currency -> Nullable<Text>,
+        monthly_minor -> Nullable<BigInt>,
+        yearly_minor -> Nullable<BigInt>,
+        trial_days -> Integer,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    erased_addresses (hash) { hash -> Binary, erased_at -> BigInt, }
 }
 
 diesel::table! {
@@ -164,5 +238,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     suppressions,
     member_events,
     magic_links,
-    outbox
+    outbox,
+    email_changes
 );

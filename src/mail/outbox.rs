@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::{Lifetimes, Sending, seconds};
 use crate::db::schema::outbox;
 use crate::db::{Conn, DbError, DbResult};
-use crate::ids::{MagicLinkId, OutboxId};
+use crate::ids::{EmailChangeId, MagicLinkId, OutboxId};
 
 /// Where a mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,33 @@ impl Lane {
     }
 }
 
+/// What a mail is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A link that somebody asked for.
+    Link,
+    /// To the old address of a member who moved to another one.
+    AddressChanged,
+    /// To a member whose address somebody else wanted to move to.
+    AddressTaken,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Link, Self::AddressChanged, Self::AddressTaken];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::AddressChanged => "address_changed",
+            Self::AddressTaken => "address_taken",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// Queues the mail of a link. The row holds no token; the mail derives it when it is written.
 pub fn enqueue_link(
     conn: &mut Conn,
@@ -71,19 +98,49 @@ pub fn enqueue_link(
     expires_at: Timestamp,
     now: Timestamp,
 ) -> DbResult<()> {
-    let finished_at = (state == State::Withheld).then_some(now);
+    let new = New { kind: Kind::Link, recipient, link: Some(link), change: None, state, expires_at };
+    insert(conn, &new, now)
+}
+
+/// How long a notice is worth sending.
+const NOTICE_LIFE_S: u64 = 72 * 3_600;
+
+/// Queues a notice, in the transaction of what it tells.
+pub fn enqueue_notice(
+    conn: &mut Conn,
+    kind: Kind,
+    recipient: &str,
+    change: Option<EmailChangeId>,
+    now: Timestamp,
+) -> DbResult<()> {
+    let expires_at = now.plus(seconds(NOTICE_LIFE_S));
+    let new = New { kind, recipient, link: None, change, state: State::Waiting, expires_at };
+    insert(conn, &new, now)
+}
+
+struct New<'a> {
+    kind: Kind,
+    recipient: &'a str,
+    link: Option<MagicLinkId>,
+    change: Option<EmailChangeId>,
+    state: State,
+    expires_at: Timestamp,
+}
+
+fn insert(conn: &mut Conn, new: &New<'_>, now: Timestamp) -> DbResult<()> {
     diesel::insert_into(outbox::table)
         .values((
             outbox::id.eq(OutboxId::new(now)),
-            outbox::kind.eq("link"),
+            outbox::kind.eq(new.kind.as_str()),
             outbox::lane.eq(Lane::SignIn.number()),
-            outbox::recipient.eq(recipient),
-            outbox::link_id.eq(link),
-            outbox::state.eq(state.as_str()),
+            outbox::recipient.eq(new.recipient),
+            outbox::link_id.eq(new.link),
+            outbox::change_id.eq(new.change),
+            outbox::state.eq(new.state.as_str()),
             outbox::next_attempt_at.eq(now),
-            outbox::expires_at.eq(expires_at),
+            outbox::expires_at.eq(new.expires_at),
             outbox::created_at.eq(now),
-            outbox::finished_at.eq(finished_at),
+            outbox::finished_at.eq((new.state == State::Withheld).then_some(now)),
         ))
         .execute(conn)?;
     Ok(())
@@ -94,8 +151,10 @@ pub fn enqueue_link(
 #[diesel(table_name = outbox)]
 pub struct Claimed {
     pub id: OutboxId,
+    pub kind: String,
     pub recipient: String,
     pub link_id: Option<MagicLinkId>,
+    pub change_id: Option<EmailChangeId>,
     pub attempts: i32,
     pub expires_at: Timestamp,
     pub created_at: Timestamp,

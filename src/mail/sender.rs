@@ -15,6 +15,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::contents;
 use super::message::{self, Outgoing};
 use super::outbox::{self, Claimed, Lane, Next, Node, Tried};
 use super::smtp::{Connection, SendError, SmtpServer};
@@ -25,7 +26,6 @@ use crate::db::{Db, DbResult};
 use crate::members::address::EmailAddress;
 use crate::secrets;
 use crate::signin::Policy;
-use crate::signin::links::{self, LinkState};
 use crate::site_facts;
 
 /// What the sender has seen of the mail server, for `/readyz` and `doctor`.
@@ -257,21 +257,18 @@ impl Shared {
 
     /// Renders the mail from what stands in the database now. `None`: what it is about is over.
     async fn build(&self, mail: &Claimed) -> Result<Option<Outgoing>, Tried> {
-        let Some(link_id) = mail.link_id else {
-            return Ok(None);
-        };
-        let now = self.sender.clock.now();
-        let link = self
+        let (settings, policy) = (Arc::clone(&self.sender.settings), self.sender.policy.clone());
+        let (about, now) = (mail.clone(), self.sender.clock.now());
+        let letter = self
             .sender
             .db
-            .read(move |conn| links::by_id(conn, link_id, now))
+            .read(move |conn| contents::read(conn, &settings, &policy, &about, now))
             .await
             .map_err(|error| Tried::Deferred(error.to_string()))?;
-        let Some(link) = link.filter(|link| link.state == LinkState::Live) else {
+        let Some(letter) = letter else {
             return Ok(None);
         };
-        let token = links::token(&self.sender.policy, link_id);
-        message::link_mail(&self.sender.settings, mail, &link, &token)
+        message::compose(&self.sender.settings, mail, &letter)
             .map(Some)
             .map_err(|error| Tried::Refused(error.to_string()))
     }

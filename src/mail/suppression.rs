@@ -45,6 +45,12 @@ pub fn lift_by_confirmation(conn: &mut Conn, email: &EmailAddress) -> DbResult<(
     Ok(())
 }
 
+/// Its owner, signed in, says that mails may come again.
+pub fn lift_by_owner(conn: &mut Conn, email: &EmailAddress) -> DbResult<()> {
+    diesel::delete(suppressions::table.find(email.key())).execute(conn)?;
+    Ok(())
+}
+
 /// Whether a refusal means that the mailbox does not exist, rather than that the server does not
 /// like us (policy, 5.7.x), by its enhanced code or else its code at the recipient (§3.5).
 pub fn is_hard(code: u16, text: &str, at_recipient: bool) -> bool {

@@ -13,8 +13,14 @@ pub enum Event {
     SignedIn,
     SignedOut,
     SignedOutEverywhere,
+    /// Every other browser.
+    SignedOutElsewhere,
     Subscribed(NewsletterId),
     Unsubscribed(NewsletterId),
+    EmailChanged,
+    EmailChangeUndone,
+    AskedToLeave,
+    Stayed,
 }
 
 impl Event {
@@ -24,8 +30,13 @@ impl Event {
             Self::SignedIn => ("signed_in", None),
             Self::SignedOut => ("signed_out", None),
             Self::SignedOutEverywhere => ("signed_out_everywhere", None),
+            Self::SignedOutElsewhere => ("signed_out_elsewhere", None),
             Self::Subscribed(newsletter) => ("subscribed", Some(newsletter)),
             Self::Unsubscribed(newsletter) => ("unsubscribed", Some(newsletter)),
+            Self::EmailChanged => ("email_changed", None),
+            Self::EmailChangeUndone => ("email_change_undone", None),
+            Self::AskedToLeave => ("asked_to_leave", None),
+            Self::Stayed => ("stayed", None),
         }
     }
 }

@@ -2,9 +2,14 @@
 //! happened to them. A member is made when a link is confirmed and never before.
 
 pub mod address;
+pub mod attribution;
+pub mod email_change;
 pub mod events;
+pub mod export;
 pub mod labels;
+pub mod leaving;
 pub mod name;
+pub mod preferences;
 pub mod record;
 
 use diesel::prelude::*;
@@ -13,7 +18,9 @@ use crate::clock::Timestamp;
 use crate::db::schema::members;
 use crate::db::{Conn, DbResult, on_either};
 use crate::ids::{self, MemberId};
+use crate::texts::Language;
 use address::EmailAddress;
+use attribution::Attribution;
 
 /// What is known of somebody at the moment of confirming.
 pub struct NewMember<'a> {
@@ -23,6 +30,9 @@ pub struct NewMember<'a> {
     pub source_page: Option<&'a str>,
     /// Where the visitor had come from.
     pub referrer: Option<&'a str>,
+    pub attribution: Option<&'a Attribution>,
+    /// What they read when they signed up.
+    pub language: Option<Language>,
 }
 
 pub fn find_by_email(conn: &mut Conn, email: &EmailAddress) -> DbResult<Option<MemberId>> {
@@ -42,6 +52,7 @@ pub fn create(conn: &mut Conn, new: &NewMember<'_>, now: Timestamp) -> DbResult<
         members::name.eq(new.name),
         members::source_page.eq(new.source_page),
         members::referrer.eq(new.referrer),
+        members::language.eq(new.language.map(Language::tag)),
         members::created_at.eq(now),
         members::updated_at.eq(now),
         members::last_seen_at.eq(now),
@@ -51,6 +62,9 @@ pub fn create(conn: &mut Conn, new: &NewMember<'_>, now: Timestamp) -> DbResult<
         .on_conflict_do_nothing()
         .execute(conn)?);
     if inserted == 1 {
+        if let Some(attribution) = new.attribution {
+            attribution::keep(conn, id, attribution)?;
+        }
         return Ok((id, true));
     }
     let existing =
@@ -82,4 +96,10 @@ pub fn count(conn: &mut Conn) -> DbResult<u64> {
 /// The address of an account, as it was given.
 pub fn email_of(conn: &mut Conn, id: MemberId) -> DbResult<String> {
     Ok(members::table.find(id).select(members::email).get_result(conn)?)
+}
+
+/// The language a member reads, if they ever showed one.
+pub fn language_of(conn: &mut Conn, id: MemberId) -> DbResult<Option<Language>> {
+    let tag: Option<Option<String>> = members::table.find(id).select(members::language).get_result(conn).optional()?;
+    Ok(tag.flatten().and_then(|tag| Language::of_tag(&tag)))
 }

@@ -5,8 +5,9 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::newsletters::Newsletter;
-use crate::secrets::{Purpose, SecretKey};
+use crate::newsletters::{Newsletter, unsubscribing};
+use crate::secrets::SecretKey;
+use crate::texts::Language;
 
 /// The columns that the record is made of.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct MemberRow {
     pub enable_comment_notifications: bool,
     pub enable_updates: Option<bool>,
     pub created_at: Timestamp,
+    /// What they read, if they ever showed it.
+    pub language: Option<Language>,
     /// Why no mail goes to the address, if so.
     pub suppressed: Option<Box<Suppressed>>,
 }
@@ -63,12 +66,24 @@ struct Commenting {
 }
 
 #[derive(Serialize)]
-struct NewsletterInRecord<'a> {
+pub struct NewsletterInRecord<'a> {
     id: String,
     uuid: Uuid,
     name: &'a str,
     description: Option<&'a str>,
     sort_order: i32,
+}
+
+impl<'a> From<&'a Newsletter> for NewsletterInRecord<'a> {
+    fn from(newsletter: &'a Newsletter) -> Self {
+        Self {
+            id: newsletter.id.to_string(),
+            uuid: newsletter.uuid,
+            name: &newsletter.name,
+            description: newsletter.description.as_deref(),
+            sort_order: newsletter.sort_order,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -83,12 +98,6 @@ struct SuppressionInfo {
     timestamp: String,
 }
 
-/// `{url}unsubscribe/?uuid=…&key=…`: the key is an HMAC of the UUID and never expires (C.4).
-pub fn unsubscribe_url(base: &Url, key: &SecretKey, uuid: Uuid) -> String {
-    let proof = key.hmac(Purpose::UnsubscribeLink, uuid.hyphenated().to_string().as_bytes());
-    format!("{base}unsubscribe/?uuid={uuid}&key={}", data_encoding::HEXLOWER.encode(&proof))
-}
-
 /// The record as JSON text.
 pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: &SecretKey, now: Timestamp) -> String {
     let suppressed = member.suppressed.as_deref().filter(|suppressed| suppressed.until.is_none_or(|until| now < until));
@@ -99,7 +108,7 @@ pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: 
         firstname: member.name.as_deref().and_then(|name| name.split_whitespace().next()),
         expertise: member.expertise.as_deref(),
         avatar_image: None,
-        unsubscribe_url: unsubscribe_url(base, key, member.uuid),
+        unsubscribe_url: unsubscribing::url(base, key, member.uuid, None),
         subscribed: !newsletters.is_empty(),
         subscriptions: [],
         status: &member.status,
@@ -109,16 +118,7 @@ pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: 
         enable_updates_and_announcements: member.enable_updates,
         can_comment: true,
         commenting: Commenting { disabled: false, disabled_reason: None, disabled_until: None },
-        newsletters: newsletters
-            .iter()
-            .map(|newsletter| NewsletterInRecord {
-                id: newsletter.id.to_string(),
-                uuid: newsletter.uuid,
-                name: &newsletter.name,
-                description: newsletter.description.as_deref(),
-                sort_order: newsletter.sort_order,
-            })
-            .collect(),
+        newsletters: newsletters.iter().map(NewsletterInRecord::from).collect(),
         email_suppression: EmailSuppression {
             suppressed: suppressed.is_some(),
             info: suppressed.map(|suppressed| SuppressionInfo {

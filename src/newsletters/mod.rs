@@ -2,6 +2,7 @@
 
 pub mod consents;
 pub mod subscriptions;
+pub mod unsubscribing;
 
 use diesel::prelude::*;
 use uuid::Uuid;

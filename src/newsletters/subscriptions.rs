@@ -47,3 +47,12 @@ pub fn subscribe(
     }
     Ok(joined)
 }
+
+/// Takes a member off a list, with an event; nothing happens when they are not on it.
+pub fn unsubscribe(conn: &mut Conn, member: MemberId, list: NewsletterId, now: Timestamp) -> DbResult<bool> {
+    let left = diesel::delete(newsletter_subscriptions::table.find((member, list))).execute(conn)?;
+    if left == 1 {
+        events::record(conn, member, Event::Unsubscribed(list), now)?;
+    }
+    Ok(left == 1)
+}

@@ -8,6 +8,7 @@ use askama::Template;
 
 use super::mailbox::{Mailbox, ReceivedMail};
 use crate::clock::Clock;
+use crate::texts::Language;
 
 /// What the pages show and move.
 #[derive(Clone)]
@@ -61,7 +62,11 @@ async fn list(pages: web::Data<InboxPages>) -> HttpResponse {
         to: mail.to.join(", "),
         subject: mail.subject(),
     });
-    html(&ListPage { newsroom: &pages.newsroom_url, mails: mails.collect(), now: pages.clock.now().for_people() })
+    html(&ListPage {
+        newsroom: &pages.newsroom_url,
+        mails: mails.collect(),
+        now: Language::English.moment(pages.clock.now()),
+    })
 }
 
 async fn show(pages: web::Data<InboxPages>, number: web::Path<usize>) -> HttpResponse {

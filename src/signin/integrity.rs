@@ -6,7 +6,8 @@ use data_encoding::HEXLOWER;
 use super::Policy;
 use crate::clock::Timestamp;
 use crate::config::seconds;
-use crate::limits::ClientNetwork;
+use crate::db::{Conn, DbResult};
+use crate::limits::{self, ClientNetwork, Verdict, Window};
 use crate::secrets::{self, Purpose, SecretKey};
 
 /// A token that was checked but not yet used up.
@@ -14,8 +15,10 @@ use crate::secrets::{self, Purpose, SecretKey};
 pub struct Nonce(String);
 
 impl Nonce {
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// Uses the token up, in the transaction that acts on the request. False: it was used before.
+    pub fn use_up(&self, conn: &mut Conn, policy: &Policy, now: Timestamp) -> DbResult<bool> {
+        let once = [Window::new(policy.lifetimes.integrity_token_s, 1)];
+        Ok(limits::admit(conn, &limits::bucket("nonce", &self.0), &once, now)? == Verdict::Admitted)
     }
 }
 
@@ -31,8 +34,7 @@ pub fn issue(policy: &Policy, client: ClientNetwork, now: Timestamp) -> String {
     format!("{expiry}:{nonce}:{proof}")
 }
 
-/// Checks form, proof, network and age. Whether it was used before is asked of its budget, in the
-/// transaction that acts on the request.
+/// Checks form, proof, network and age. Whether it was used before is asked by [`Nonce::use_up`].
 pub fn check(policy: &Policy, token: &str, client: ClientNetwork, now: Timestamp) -> Option<Nonce> {
     let (expiry, rest) = token.split_once(':')?;
     let (nonce, given) = rest.split_once(':')?;

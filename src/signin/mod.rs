@@ -1,15 +1,21 @@
-//! How they prove who they are: links by mail, sessions, and the tokens that other programs read.
+//! How they prove who they are: links and codes by mail, sessions, and the tokens that other
+//! programs read.
 //!
-//! Start reading in `links.rs`: [`links::request`] and [`links::redeem`] are the way in.
+//! Start reading in `links.rs`; [`asking::request`] and [`redemption::redeem`] are the way in.
 
+pub mod asking;
+pub mod codes;
+pub mod devices;
 pub mod integrity;
 pub mod kept;
 pub mod links;
 pub mod present;
+pub mod redemption;
 pub mod return_to;
 pub mod sessions;
 pub mod signing_keys;
 pub mod tokens;
+pub mod waiting;
 
 use crate::config::{Lifetimes, Limits};
 use crate::secrets::SecretKey;

@@ -3,7 +3,8 @@
 //! The hottest path there is. On PostgreSQL it is two statements. On SQLite this process is the only
 //! one that writes, so an answer may be kept until a commit touches what it was made of (`kept.rs`).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -18,21 +19,68 @@ use crate::ids::MemberId;
 use crate::members::record::{MemberRow, Suppressed};
 use crate::newsletters::{Newsletter, subscriptions};
 use crate::secrets::Sha256;
+use crate::texts::Language;
 
 /// A session, and whose it is. Whether it still counts is asked with the time: [`Present::is_live`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Present {
     pub id: MemberId,
     pub member: MemberRow,
     /// Active lists the member is on, in the site's order.
     pub newsletters: Arc<[Newsletter]>,
-    opened_at: Timestamp,
+    /// When the session was opened.
+    pub signed_in_at: Timestamp,
     last_used_at: Timestamp,
+    /// Member tokens that were signed for this session. They go with it when anything changes.
+    pub tokens: SignedTokens,
+}
+
+/// Tokens that are handed out again while they are young: signing takes longer than all the rest.
+#[derive(Debug, Default)]
+pub struct SignedTokens {
+    pub identity: SignedToken,
+    pub entitlement: SignedToken,
+}
+
+#[derive(Debug, Default)]
+pub struct SignedToken(Mutex<Option<Signed>>);
+
+#[derive(Debug)]
+struct Signed {
+    token: Arc<str>,
+    kid: String,
+    /// Half of its life: until then it is handed out again.
+    until: Timestamp,
+}
+
+impl SignedToken {
+    /// The token that was signed before, or a new one from `sign`. A key that is not the signing one
+    /// any more ends it too.
+    pub fn get_or_sign<E>(
+        &self,
+        kid: &str,
+        life: Duration,
+        now: Timestamp,
+        sign: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Arc<str>, E> {
+        if let Some(signed) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            && signed.kid == kid
+            && now < signed.until
+            && signed.until <= now.plus(life)
+        {
+            return Ok(Arc::clone(&signed.token));
+        }
+        // Signed outside the lock: it takes half a millisecond, and a second one does no harm.
+        let token: Arc<str> = sign()?.into();
+        let signed = Signed { token: Arc::clone(&token), kid: kid.to_owned(), until: now.plus(life / 2) };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(signed);
+        Ok(token)
+    }
 }
 
 impl Present {
     fn is_live(&self, lifetimes: &Lifetimes, now: Timestamp) -> bool {
-        is_live(lifetimes, self.opened_at, self.last_used_at, now)
+        is_live(lifetimes, self.signed_in_at, self.last_used_at, now)
     }
 
     /// Its last use should be written down again.
@@ -107,6 +155,7 @@ type Row = (
     Option<bool>,
     Timestamp,
     Option<String>,
+    Option<String>,
     Option<Timestamp>,
     Option<Timestamp>,
 );
@@ -129,6 +178,7 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
             members::enable_comment_notifications,
             members::enable_updates,
             members::created_at,
+            members::language,
             suppressions::reason.nullable(),
             suppressions::created_at.nullable(),
             suppressions::until.nullable(),
@@ -136,7 +186,7 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
     let row: Option<Row> = on_either!(conn, conn => query.get_result(conn).optional()?);
     let Some((
         id,
-        opened_at,
+        signed_in_at,
         last_used_at,
         uuid,
         email,
@@ -146,6 +196,7 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
         enable_comment_notifications,
         enable_updates,
         created_at,
+        language,
         suppression_reason,
         suppressed_since,
         suppressed_until,
@@ -168,10 +219,11 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
         enable_comment_notifications,
         enable_updates,
         created_at,
+        language: language.and_then(|tag| Language::of_tag(&tag)),
         suppressed: suppressed.map(Box::new),
     };
     let newsletters = subscriptions::of(conn, id)?.into();
-    Ok(Some(Present { id, member, newsletters, opened_at, last_used_at }))
+    Ok(Some(Present { id, member, newsletters, signed_in_at, last_used_at, tokens: SignedTokens::default() }))
 }
 
 #[cfg(test)]

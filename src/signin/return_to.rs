@@ -59,6 +59,7 @@ pub enum State {
     SignedIn,
     Subscribed,
     AlreadySubscribed,
+    EmailChanged,
     Expired,
     Failed,
 }
@@ -71,6 +72,7 @@ impl State {
             Self::SignedIn => "members-signin-ok",
             Self::Subscribed => "members-subscribe-ok",
             Self::AlreadySubscribed => "members-already",
+            Self::EmailChanged => "members-email-ok",
             Self::Expired => "members-expired",
             Self::Failed => "members-failed",
         }
@@ -89,6 +91,11 @@ pub struct Note {
 }
 
 impl Note {
+    /// A note without a link behind it, for a form.
+    pub const fn of_state(state: State) -> Self {
+        Self { state, action: None, error_code: None, in_fragment: true }
+    }
+
     fn query(&self) -> Vec<(&'static str, &'static str)> {
         let Some(action) = self.action else {
             return Vec::new();
@@ -237,7 +244,7 @@ mod tests {
             note("/a?utm=x&action=signin&errorCode=E&b=1%202#section"),
             "https://example.com/a?utm=x&b=1+2&action=subscribe&success=true#section"
         );
-        let pending = Note { state: State::Pending, action: None, error_code: None, in_fragment: true };
+        let pending = Note::of_state(State::Pending);
         let home = ReturnTo::home(&settings());
         assert_eq!(home.with_note(&pending), "https://example.com/#members-pending");
         let api = Note {

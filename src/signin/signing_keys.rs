@@ -1,5 +1,10 @@
-//! The RSA key that member tokens are signed with, kept in the database, encrypted under the key
+//! The RSA keys that member tokens are signed with, kept in the database, encrypted under the key
 //! file, so that every node signs with the same one.
+//!
+//! A key that another one replaced is published a while longer, so that what it signed can still be
+//! checked (`reliability.md` T16). Each node looks for new keys every few seconds.
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -10,6 +15,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::config::{Lifetimes, seconds};
 use crate::db::schema::signing_keys;
 use crate::db::{Conn, DbError, DbResult, on_either};
 use crate::secrets::{self, SecretKey};
@@ -33,7 +39,7 @@ pub struct Jwk {
 
 /// A key pair that is about to be stored. Making one takes a while: do it outside transactions.
 pub struct NewKey {
-    kid: String,
+    pub kid: String,
     sealed: Vec<u8>,
 }
 
@@ -51,9 +57,18 @@ pub fn generate(key: &SecretKey) -> anyhow::Result<NewKey> {
 
 /// Stores a key unless there is one: of several nodes that start at once, one wins.
 pub fn store_first(conn: &mut Conn, new: &NewKey, now: Timestamp) -> DbResult<()> {
-    if exists(conn)? {
-        return Ok(());
-    }
+    if exists(conn)? { Ok(()) } else { store(conn, new, now) }
+}
+
+/// Puts a key in the place of the one that signs now.
+pub fn rotate(conn: &mut Conn, new: &NewKey, now: Timestamp) -> DbResult<()> {
+    diesel::update(signing_keys::table.filter(signing_keys::retired_at.is_null()))
+        .set(signing_keys::retired_at.eq(now))
+        .execute(conn)?;
+    store(conn, new, now)
+}
+
+fn store(conn: &mut Conn, new: &NewKey, now: Timestamp) -> DbResult<()> {
     let row = (signing_keys::kid.eq(&new.kid), signing_keys::sealed.eq(&new.sealed), signing_keys::created_at.eq(now));
     on_either!(conn, conn => diesel::insert_into(signing_keys::table).values(row).on_conflict_do_nothing().execute(conn)?);
     Ok(())
@@ -64,24 +79,98 @@ pub fn exists(conn: &mut Conn) -> DbResult<bool> {
     Ok(count > 0)
 }
 
-/// Reads the oldest key: the one that every node agrees on.
-pub fn load(conn: &mut Conn, key: &SecretKey) -> DbResult<SigningKey> {
-    let (kid, sealed): (String, Vec<u8>) = signing_keys::table
-        .order((signing_keys::created_at, signing_keys::kid))
-        .select((signing_keys::kid, signing_keys::sealed))
-        .first(conn)?;
-    let pkcs8 = key.open(&seal_context(&kid), &sealed).ok_or_else(|| {
+/// Drops keys that are not published any more.
+pub fn purge(conn: &mut Conn, lifetimes: &Lifetimes, now: Timestamp) -> DbResult<usize> {
+    let before = now.minus(seconds(lifetimes.retired_key_s));
+    Ok(diesel::delete(signing_keys::table.filter(signing_keys::retired_at.lt(before))).execute(conn)?)
+}
+
+/// A key, and since when it signs no more.
+#[derive(Clone)]
+struct Held {
+    key: Arc<SigningKey>,
+    retired_at: Option<Timestamp>,
+}
+
+/// The keys this process knows. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct KeyRing {
+    held: Arc<RwLock<Vec<Held>>>,
+    secret: SecretKey,
+    lifetimes: Lifetimes,
+}
+
+impl KeyRing {
+    /// Reads what there is; at least one key must be.
+    pub fn load(conn: &mut Conn, secret: &SecretKey, lifetimes: &Lifetimes) -> DbResult<Self> {
+        let ring = Self { held: Arc::default(), secret: secret.clone(), lifetimes: lifetimes.clone() };
+        ring.refresh(conn)?;
+        Ok(ring)
+    }
+
+    /// Looks for keys that came or went. Reads two columns, and opens only what is new.
+    pub fn refresh(&self, conn: &mut Conn) -> DbResult<()> {
+        // The oldest that signs is first: nodes that started at once agree on it.
+        let known: Vec<(String, Option<Timestamp>)> = signing_keys::table
+            .order((signing_keys::created_at, signing_keys::kid))
+            .select((signing_keys::kid, signing_keys::retired_at))
+            .load(conn)?;
+        let old = self.read().clone();
+        let mut new = Vec::with_capacity(known.len());
+        for (kid, retired_at) in known {
+            let key = match old.iter().find(|held| held.key.kid == kid) {
+                Some(held) => Arc::clone(&held.key),
+                None => Arc::new(open(conn, &self.secret, &kid)?),
+            };
+            new.push(Held { key, retired_at });
+        }
+        if new.iter().all(|held| held.retired_at.is_some()) {
+            return Err(DbError::Corrupt("there is no key to sign member tokens with".to_owned()));
+        }
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Vec<Held>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key that signs.
+    pub fn signing(&self) -> Arc<SigningKey> {
+        let held = self.read();
+        // `refresh` keeps no ring without one.
+        let found = held.iter().find(|held| held.retired_at.is_none()).expect("a ring has a key that signs");
+        Arc::clone(&found.key)
+    }
+
+    /// The key of this name, while it is published.
+    pub fn find(&self, kid: &str, now: Timestamp) -> Option<Arc<SigningKey>> {
+        let held = self.read();
+        held.iter().find(|held| held.key.kid == kid && self.is_published(held, now)).map(|held| Arc::clone(&held.key))
+    }
+
+    /// What JWKS shows: the key that signs, and those that did a moment ago.
+    pub fn published(&self, now: Timestamp) -> Vec<Jwk> {
+        self.read().iter().filter(|held| self.is_published(held, now)).map(|held| held.key.public.clone()).collect()
+    }
+
+    fn is_published(&self, held: &Held, now: Timestamp) -> bool {
+        held.retired_at.is_none_or(|at| now < at.plus(seconds(self.lifetimes.retired_key_s)))
+    }
+}
+
+fn open(conn: &mut Conn, secret: &SecretKey, kid: &str) -> DbResult<SigningKey> {
+    let sealed: Vec<u8> = signing_keys::table.find(kid).select(signing_keys::sealed).get_result(conn)?;
+    let pkcs8 = secret.open(&seal_context(kid), &sealed).ok_or_else(|| {
         DbError::Corrupt("the secret key does not fit this database; use the key file it was made with".to_owned())
     })?;
-    let unreadable = |_| DbError::Corrupt("the signing key cannot be read".to_owned());
-    let pair = KeyPair::from_pkcs8(&pkcs8).map_err(unreadable)?;
+    let unreadable = || DbError::Corrupt("the signing key cannot be read".to_owned());
+    let pair = KeyPair::from_pkcs8(&pkcs8).map_err(|_| unreadable())?;
     let public = public_part(&pair);
-    let decoding = DecodingKey::from_rsa_components(&public.n, &public.e)
-        .map_err(|_| DbError::Corrupt("the signing key cannot be read".to_owned()))?;
+    let decoding = DecodingKey::from_rsa_components(&public.n, &public.e).map_err(|_| unreadable())?;
     // Only from PEM does jsonwebtoken take PKCS #8, which is what aws-lc writes.
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64.encode(&pkcs8));
-    let encoding = EncodingKey::from_rsa_pem(pem.as_bytes())
-        .map_err(|_| DbError::Corrupt("the signing key cannot be read".to_owned()))?;
+    let encoding = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| unreadable())?;
     Ok(SigningKey { kid: public.kid.clone(), encoding, decoding, public })
 }
 

@@ -12,6 +12,7 @@ use super::cookies::CookieKind;
 use crate::app::App;
 use crate::limits::ClientNetwork;
 use crate::secrets::{Sha256, Token};
+use crate::signin::redemption::Browser;
 
 /// What a handler may know of the asker.
 pub struct Client {
@@ -28,6 +29,16 @@ impl Client {
     /// The hash under which the browser's session stands, if it brought a cookie.
     pub fn session(&self) -> Option<Sha256> {
         self.session.as_ref().map(Token::hash)
+    }
+
+    /// The hash under which the requests of this browser stand, if it brought the cookie.
+    pub fn asked_by(&self) -> Option<Sha256> {
+        self.asked.as_ref().map(Token::hash)
+    }
+
+    /// The browser, for a link that ends in it.
+    pub fn browser(&self) -> Browser {
+        Browser { agent: self.agent.clone(), session: self.session() }
     }
 }
 

@@ -20,7 +20,9 @@ pub fn mark(origin: Option<&HeaderValue>, path: &str, settings: &Settings, respo
 
 fn is_public(path: &str) -> bool {
     let path = path.trim_end_matches('/');
-    path.ends_with("/members/api/site") || path.ends_with("/members/.well-known/jwks.json")
+    path.ends_with("/members/api/site")
+        || path.ends_with("/members/.well-known/jwks.json")
+        || path.contains("/ghost/api/content/")
 }
 
 /// Answers a preflight (protocol B.0).

@@ -1,5 +1,5 @@
-//! What went wrong, as its sender understands it: the JSON envelope for clients of an API, a page
-//! for browsers. Neither tells anything of the inside (`reliability.md` Q9).
+//! What went wrong, as programs understand it: the JSON envelope. Browsers get a page
+//! (`page_error.rs`). Neither tells anything of the inside (`reliability.md` Q9).
 
 use std::fmt;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 
-use super::asking;
-use super::site::pages;
+use super::current;
+use super::page_error::PageError;
 use crate::db::DbError;
 
 /// An answer of the members API that is no success (protocol D.2).
@@ -45,12 +45,43 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "NoPermissionError", message)
     }
 
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "UnauthorizedError", message)
+    }
+
+    /// The answer to whoever is not signed in where one must be (B.8).
+    pub fn signed_out() -> Self {
+        Self::unauthorized("You must be signed in to do this.")
+    }
+
+    /// A request that changes something and does not come from the site.
+    pub fn foreign() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "NoPermissionError", "This request does not come from the site.")
+    }
+
+    pub fn disabled(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "DisabledFeatureError", message)
+    }
+
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    pub fn with_context(self, context: impl Into<String>) -> Self {
+        Self { context: Some(context.into()), ..self }
+    }
+
     pub fn unsupported_media_type() -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaTypeError", "Send the body as application/json.")
     }
 
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFoundError", "Resource not found")
+    }
+
+    /// The protocol says what was looked for, and why it was not there beside it (D.2).
+    pub fn not_found_as(message: impl Into<String>, context: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFoundError", message).with_context(context)
     }
 
     pub fn too_large() -> Self {
@@ -66,9 +97,12 @@ impl ApiError {
     }
 
     /// Portal shows this text, with its number, as it stands (protocol A.6).
-    pub fn too_many(retry_after: Duration) -> Self {
+    pub fn too_many_sign_ins(retry_after: Duration) -> Self {
         let minutes = retry_after.as_secs().div_ceil(60).max(1);
-        let message = format!("Too many different sign-in attempts, try again in {minutes} minutes");
+        Self::too_many(format!("Too many different sign-in attempts, try again in {minutes} minutes"), retry_after)
+    }
+
+    pub fn too_many(message: impl Into<String>, retry_after: Duration) -> Self {
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsError", message);
         Self { retry_after: Some(retry_after), ..error }
     }
@@ -117,7 +151,7 @@ impl ResponseError for ApiError {
                 "property": self.property,
                 "help": null,
                 "code": self.code,
-                "id": asking::id(),
+                "id": current::id(),
                 "ghostErrorCode": null,
             }]})
             .to_string(),
@@ -132,97 +166,19 @@ impl From<DbError> for ApiError {
 }
 
 /// Logs what a client does not get to know; returns whether trying again may help.
-fn is_passing(error: &DbError) -> bool {
+pub fn is_passing(error: &DbError) -> bool {
     let passing = matches!(error, DbError::Busy | DbError::Unavailable(_));
     if passing {
-        tracing::warn!(%error, id = %asking::id(), "the database did not take a request");
+        tracing::warn!(%error, id = %current::id(), "the database did not take a request");
     } else {
-        tracing::error!(%error, id = %asking::id(), "a request failed");
+        tracing::error!(%error, id = %current::id(), "a request failed");
     }
     passing
 }
 
-/// An answer to a browser that is no success.
-#[derive(Debug)]
-pub struct PageError {
-    pub status: StatusCode,
-    pub title: &'static str,
-    pub text: String,
-}
-
-pub type PageResult<T> = Result<T, PageError>;
-
-impl PageError {
-    pub fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into() }
-    }
-
-    pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "There is nothing here", "The address may be mistyped, or the page has moved.")
-    }
-
-    pub fn foreign_form() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "This form does not belong to the site",
-            "For your safety, forms work only from the site's own pages. If this is your site, \
-             add its origin to READERSHIP_SITE_ORIGINS.",
-        )
-    }
-
-    pub fn unexpected() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Something went wrong",
-            "It is our fault, and it has been noted. Please try again in a moment.",
-        )
-    }
-
-    pub fn busy() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "One moment, please",
-            "The server is busy. Please try again in a few seconds.",
-        )
-    }
-}
-
-impl fmt::Display for PageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status.as_u16(), self.title)
-    }
-}
-
-impl ResponseError for PageError {
-    fn status_code(&self) -> StatusCode {
-        self.status
-    }
-
-    fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = pages::error(self);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
-        }
-        response
-    }
-}
-
-impl From<DbError> for PageError {
-    fn from(error: DbError) -> Self {
-        if is_passing(&error) { Self::busy() } else { Self::unexpected() }
-    }
-}
-
-impl From<askama::Error> for PageError {
-    fn from(error: askama::Error) -> Self {
-        tracing::error!(%error, id = %asking::id(), "a page could not be written");
-        Self::unexpected()
-    }
-}
-
 /// Whether an address is one that programs talk to.
 pub fn is_api(path: &str) -> bool {
-    path.contains("/members/api/") || path.contains("/members/.well-known/")
+    ["/members/api/", "/members/.well-known/", "/ghost/api/"].iter().any(|part| path.contains(part))
 }
 
 pub async fn not_found(request: HttpRequest) -> HttpResponse {
@@ -238,11 +194,7 @@ pub async fn method_not_allowed() -> ApiError {
 }
 
 pub async fn method_not_allowed_page() -> PageError {
-    PageError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "That does not work here",
-        "This address does not take this kind of request.",
-    )
+    PageError::method_not_allowed()
 }
 
 impl actix_web::Responder for ApiError {
@@ -253,10 +205,7 @@ impl actix_web::Responder for ApiError {
     }
 }
 
-impl actix_web::Responder for PageError {
-    type Body = BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        self.error_response()
-    }
+/// A refusal that the protocol writes as plain text.
+pub fn plain(status: StatusCode, text: &'static str) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text)
 }

@@ -16,8 +16,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::connection::Progress;
-use super::error::{ApiError, PageError, is_api};
-use super::{asking, cors};
+use super::current::{self, Current};
+use super::error::{ApiError, is_api};
+use super::page_error::PageError;
+use super::{cors, language};
 use crate::app::App;
 use crate::config::{Http, Settings, millis};
 use crate::ids;
@@ -25,6 +27,8 @@ use crate::ids;
 /// Never kept by anybody between (protocol B.0).
 const NO_STORE: HeaderValue =
     HeaderValue::from_static("no-cache, private, no-store, must-revalidate, max-stale=0, post-check=0, pre-check=0");
+/// The version of the protocol that is spoken (D.1).
+const PROTOCOL: HeaderValue = HeaderValue::from_static("v6.65");
 const API_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
 pub async fn frame(
@@ -41,9 +45,10 @@ pub async fn frame(
         origin: request.headers().get(header::ORIGIN).cloned(),
         id: ids::uuid(),
     };
+    let current = of_request(&request, outside.id, &app.settings);
 
     let answering = answer(request, next, &app.settings.http, &outside.path);
-    let answered = asking::under(outside.id, answering).await;
+    let answered = current::during(current, answering).await;
 
     if let Some(progress) = progress {
         progress.request_ends();
@@ -65,6 +70,16 @@ pub async fn frame(
             Err(InternalError::from_response("given up", response).into())
         }
     }
+}
+
+/// What the answer is written in. Programs are answered in the protocol's own words.
+fn of_request(request: &ServiceRequest, id: Uuid, settings: &Settings) -> Current {
+    if is_api(request.path()) {
+        return Current { id, chosen: None, language: settings.language };
+    }
+    let chosen = language::in_query(request.query_string());
+    let language = chosen.or_else(|| language::preferred(request)).unwrap_or(settings.language);
+    Current { id, chosen, language }
 }
 
 /// What is kept of a request while it is answered; the request itself must not be held.
@@ -122,10 +137,7 @@ fn refused_by_caps(headers: &HeaderMap, uri: usize, http: &Http) -> Option<Statu
 fn error_of(status: StatusCode, path: &str) -> HttpResponse {
     let (api, page) = match status {
         StatusCode::SERVICE_UNAVAILABLE => (ApiError::busy(), PageError::busy()),
-        _ => (
-            ApiError { status, ..ApiError::too_large() },
-            PageError::new(status, "That was too much", "The request is larger than this server takes."),
-        ),
+        _ => (ApiError { status, ..ApiError::too_large() }, PageError::too_large(status)),
     };
     if is_api(path) { api.error_response() } else { page.error_response() }
 }
@@ -152,6 +164,10 @@ fn finish_headers(headers: &mut HeaderMap, outside: &Outside, settings: &Setting
     // Hex digits and hyphens are a header's value.
     if let Ok(id) = outside.id.to_string().parse() {
         headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    if outside.path.contains("/ghost/api/") {
+        headers.insert(HeaderName::from_static("content-version"), PROTOCOL);
+        headers.append(header::VARY, HeaderValue::from_static("Accept-Version"));
     }
     if is_api(&outside.path) || is_answered_in_place(headers, &outside.path) {
         cors::mark(outside.origin.as_ref(), &outside.path, settings, headers);

@@ -5,17 +5,21 @@
 //! connections, `frame.rs` what every request and response passes through.
 
 pub mod agent;
-pub mod asking;
 pub mod body;
 pub mod client;
 pub mod connection;
+pub mod content_api;
 pub mod cookies;
 pub mod cors;
+pub mod current;
 pub mod error;
 pub mod frame;
 pub mod health;
+pub mod language;
 pub mod members_api;
 pub mod origin;
+pub mod page_error;
 pub mod routes;
 pub mod server;
 pub mod site;
+pub mod streams;

@@ -4,7 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, Error, Resource, Route, Scope, guard, web};
 
-use super::{error, frame, health, members_api, site};
+use super::{content_api, error, frame, health, members_api, site};
 use crate::app::App;
 
 /// A worker's copy of the whole HTTP side.
@@ -44,17 +44,56 @@ fn mount_scope(scope: Scope) -> Scope {
 }
 
 fn resources() -> Vec<Resource> {
-    [
-        // Members API; the hottest path first
-        api("/members/api/member", |at| at.route(get(members_api::member::read))),
+    members_api().into_iter().chain(content_api()).chain(pages()).flatten().collect()
+}
+
+/// What Ghost's widgets and clients ask for; the hottest path first.
+fn members_api() -> Vec<[Resource; 2]> {
+    vec![
+        api("/members/api/member", |at| at.route(get(members_api::member::read)).route(put(members_api::member::edit))),
         api("/members/api/session", |at| {
             at.route(get(members_api::session::identity)).route(delete(members_api::session::sign_out))
         }),
+        api("/members/api/entitlements", |at| at.route(get(members_api::session::entitlements))),
+        api("/members/api/member/newsletters", |at| {
+            at.route(get(members_api::member_newsletters::read)).route(put(members_api::member_newsletters::edit))
+        }),
+        api("/members/api/member/email", |at| at.route(post(members_api::member_email::change))),
+        api("/members/api/member/suppression", |at| at.route(delete(members_api::member::lift_suppression))),
+        api("/members/api/member/offers", |at| at.route(post(members_api::billing_off::offers))),
         api("/members/api/integrity-token", |at| at.route(get(members_api::integrity_token::issue))),
         api("/members/api/send-magic-link", |at| at.route(post(members_api::send_magic_link::send))),
+        api("/members/api/verify-otc", |at| at.route(post(members_api::verify_otc::verify))),
         api("/members/api/site", |at| at.route(get(members_api::site::read))),
+        api("/members/api/announcement", |at| at.route(get(members_api::small::announcement))),
+        api("/members/api/recommendations/{id}/clicked", |at| at.route(post(members_api::small::recommendation))),
+        api("/members/api/recommendations/{id}/subscribed", |at| at.route(post(members_api::small::recommendation))),
+        api("/members/api/create-stripe-checkout-session", |at| at.route(post(members_api::billing_off::checkout))),
+        api("/members/api/create-stripe-update-session", |at| at.route(post(members_api::billing_off::card_or_portal))),
+        api("/members/api/create-stripe-billing-portal-session", |at| {
+            at.route(post(members_api::billing_off::card_or_portal))
+        }),
+        api("/members/api/subscriptions/{id}", |at| at.route(put(members_api::billing_off::change_subscription))),
+        api("/members/api/subscriptions/{id}/apply-offer", |at| at.route(post(members_api::billing_off::apply_offer))),
         api("/members/.well-known/jwks.json", |at| at.route(get(members_api::jwks::read))),
-        // Forms and pages
+    ]
+}
+
+/// What the widgets want to know of the site.
+fn content_api() -> Vec<[Resource; 2]> {
+    vec![
+        api("/ghost/api/content/settings", |at| at.route(get(content_api::settings))),
+        api("/ghost/api/content/tiers", |at| at.route(get(content_api::tiers))),
+        api("/ghost/api/content/newsletters", |at| at.route(get(content_api::newsletters))),
+        api("/ghost/api/content/recommendations", |at| at.route(get(content_api::recommendations))),
+        api("/ghost/api/content/offers/{id}", |at| at.route(get(content_api::offer))),
+    ]
+}
+
+/// Forms and pages for people.
+fn pages() -> Vec<[Resource; 2]> {
+    use site::account;
+    vec![
         page("/members", |at| {
             at.route(head(site::link_page::peek))
                 .route(get(site::link_page::show))
@@ -64,13 +103,32 @@ fn resources() -> Vec<Resource> {
         page("/members/subscribe", |at| at.route(get(site::forms::subscribe)).route(post(site::forms::post_subscribe))),
         page("/members/signup", |at| at.route(get(site::forms::signup)).route(post(site::forms::post_signup))),
         page("/members/signin", |at| at.route(get(site::forms::signin)).route(post(site::forms::post_signin))),
-        page("/members/signout", |at| at.route(get(site::account::signout_page)).route(post(site::account::signout))),
-        page("/members/account", |at| at.route(get(site::account::show))),
+        page("/members/signout", |at| at.route(get(site::signout::show)).route(post(site::signout::sign_out))),
+        page("/members/waiting", |at| at.route(get(site::waiting_page::show))),
+        page("/members/waiting/events", |at| at.route(get(site::waiting_page::events))),
+        page("/members/code", |at| at.route(post(site::waiting_page::code))),
+        page("/members/undo", |at| at.route(get(site::undo_page::show)).route(post(site::undo_page::undo))),
+        page("/unsubscribe", |at| {
+            at.route(get(site::unsubscribe_page::show)).route(post(site::unsubscribe_page::leave))
+        }),
+        page("/members/account", |at| at.route(get(account::overview::show)).route(post(account::overview::rename))),
+        page("/members/account/newsletters", |at| {
+            at.route(get(account::newsletters::show)).route(post(account::newsletters::choose))
+        }),
+        page("/members/account/language", |at| {
+            at.route(get(account::language::show)).route(post(account::language::choose))
+        }),
+        page("/members/account/email", |at| at.route(get(account::email::show)).route(post(account::email::change))),
+        page("/members/account/devices", |at| {
+            at.route(get(account::devices::show)).route(post(account::devices::sign_out))
+        }),
+        page("/members/account/data", |at| at.route(get(account::data::show))),
+        page("/members/account/data/readership.json", |at| at.route(get(account::data::download))),
+        page("/members/account/delete", |at| {
+            at.route(get(account::leaving::show)).route(post(account::leaving::leave))
+        }),
         page("/members/footer.js", |at| at.route(get(site::assets::footer_script))),
     ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 /// A page, with and without its last slash. HEAD is answered wherever GET is.
@@ -104,5 +162,6 @@ methods!(
     get guard::Any(guard::Get()).or(guard::Head()),
     head guard::Head(),
     post guard::Post(),
+    put guard::Put(),
     delete guard::Delete()
 );

@@ -25,7 +25,7 @@ visit! {
         there.sees("subscribe-ok", "You've successfully subscribed to REX Wire.").await;
 
         there.browser.goto(&format!("{}members/account/", newsroom.members)).await;
-        tab_to(&there.browser, "main button").await;
+        tab_to(&there.browser, "form[action*=signout] button").await;
         press(&there.browser, &char::from(Key::Enter).to_string()).await;
         there.browser.until("back at the site", async |page| page.address().await.starts_with(&newsroom.site)).await;
         there.browser.goto(&format!("{}members/account/", newsroom.members)).await;

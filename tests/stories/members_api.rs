@@ -131,7 +131,7 @@ story! {
             let person = world.visitor();
             person.asks_by_api(json!({
                 "email": email, "emailType": "signup", "newsletters": lists, "labels": ["portal", {"name": "vip"}],
-                "redirect": "http://site.test/post/?a=b#here", "urlHistory": [{"path": "/post/", "time": 1, "referrerSource": "example.net"}],
+                "redirect": "http://site.test/post/?a=b#here", "urlHistory": [{"path": "/post/", "time": now.millis(), "referrerSource": "example.net", "utmSource": "mail"}],
             })).await;
             let answer = person.opens(&world.newest_link(email).await).await;
             assert_eq!(answer.location(), "http://site.test/post/?a=b&action=signup&success=true#here");
@@ -144,6 +144,8 @@ story! {
         assert_eq!(world.count("labels", "1 = 1").await, 2);
         assert_eq!(world.count("member_labels", "1 = 1").await, 8);
         assert_eq!(world.count("members", "referrer = 'example.net'").await, 4);
+        let came = "resource_url = '/post/' AND referrer_source = 'example.net' AND utm_source = 'mail'";
+        assert_eq!(world.count("member_attributions", came).await, 4);
         // Clients of the API read the query; no fragment is added for them.
         let plain = world.visitor();
         plain.asks_by_api(json!({"email": "plain@example.org", "emailType": "signup"})).await;

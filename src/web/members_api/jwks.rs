@@ -10,5 +10,5 @@ pub async fn read(app: web::Data<App>) -> HttpResponse {
         .insert_header(("cache-control", "public, max-age=600"))
         .insert_header(("cross-origin-resource-policy", "cross-origin"))
         .insert_header(("content-type", "application/json; charset=utf-8"))
-        .body(json!({"keys": [app.signing_key.public]}).to_string())
+        .body(json!({"keys": app.keys.published(app.now())}).to_string())
 }

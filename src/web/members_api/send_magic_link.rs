@@ -1,21 +1,27 @@
 use actix_web::http::header::SET_COOKIE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
+use super::inbox_links::{self, InboxLinks};
 use crate::app::App;
 use crate::config::seconds;
+use crate::ids;
 use crate::members::address::EmailAddress;
+use crate::members::attribution::{self, Attribution};
 use crate::members::{labels, name};
 use crate::secrets::Token;
+use crate::signin::asking::{self, Asked, LinkRequest};
 use crate::signin::integrity;
-use crate::signin::links::{self, Asked, LinkRequest, Purpose, Via};
+use crate::signin::links::{Purpose, Via};
 use crate::signin::return_to::ReturnTo;
+use crate::texts::Language;
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
-use crate::web::{body, origin};
+use crate::web::{body, language, origin};
 
 /// The body of protocol B.3. Everything is optional here: what is missing or of another type has
 /// its own answer below. `oldEmail`, `status`, `id` and whatever else is sent plays no part (T18).
@@ -32,6 +38,9 @@ pub struct Body {
     redirect: Option<Value>,
     auto_redirect: Option<Value>,
     url_history: Option<Value>,
+    #[serde(rename = "includeOTC")]
+    include_otc: Option<Value>,
+    lang: Option<Value>,
 }
 
 /// What a client that gives no words of its own is taken to have shown.
@@ -41,7 +50,7 @@ pub fn consent_text(site_title: &str) -> String {
 
 /// Asks for a sign-in, sign-up or subscribe mail. `POST /members/api/send-magic-link/` (B.3).
 ///
-/// Answers 201 `{}` alike for known and unknown addresses; the mail goes out from the outbox.
+/// Answers 201 alike for known and unknown addresses; the mail goes out from the outbox.
 pub async fn send(
     app: web::Data<App>,
     client: Client,
@@ -49,7 +58,7 @@ pub async fn send(
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
     if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::forbidden("This request does not come from the site."));
+        return Err(ApiError::foreign());
     }
     let body: Body = body::json(&request, payload, &app.settings.http).await?;
     let now = app.now();
@@ -61,12 +70,18 @@ pub async fn send(
     };
     let email = email(body.email.as_ref())?;
     let asked = client.asked.clone().unwrap_or_else(Token::random);
-    let life = seconds(app.policy.lifetimes.signup_link_s);
-    let accepted = || accepted(CookieKind::Asked.give(&app.settings, &asked, life));
+    let inbox = inbox_links::of(&email, app.settings.mail_from.as_ref());
+    let with_code = purpose == Purpose::SignIn && body.include_otc.as_ref().is_some_and(is_yes);
+    let answer = |code_ref: Option<Uuid>| accepted(&app, &asked, code_ref, inbox.as_ref());
     if body.honeypot.as_ref().is_some_and(is_truthy) {
         metrics::counter!("readership_honeypot_total").increment(1);
-        return Ok(accepted());
+        return Ok(answer(with_code.then(ids::uuid)));
     }
+    let attribution = body
+        .url_history
+        .as_ref()
+        .filter(|_| app.settings.track_sources)
+        .and_then(|history| attribution::read(history, &app.settings.site_url, now));
     let link_request = LinkRequest {
         purpose,
         email,
@@ -76,35 +91,64 @@ pub async fn send(
         return_to: return_to(&app, &body, &client).map(|to| to.as_str().to_owned()),
         via: Via::Api,
         page: client.referer.clone(),
-        referrer: referrer(body.url_history.as_ref()),
+        referrer: attribution.as_ref().and_then(Attribution::referrer),
+        attribution,
         consent_text: consent_text(&app.settings.site_title),
+        language: language(&app, &body, &request),
         client: client.network,
         asked_by: Some(asked.hash()),
         agent: client.agent.clone(),
         nonce: Some(nonce),
+        with_code,
     };
     let policy = app.policy.clone();
-    match app.db.write(move |conn| links::request(conn, &policy, &link_request, now)).await? {
-        Asked::Accepted => {
+    match app.db.write(move |conn| asking::request(conn, &policy, &link_request, now)).await? {
+        Asked::Accepted(code_ref) => {
             app.mailroom.wake();
-            Ok(accepted())
+            Ok(answer(code_ref))
         }
         Asked::NonceUsed => Err(not_understood()),
-        Asked::ClientOverLimit { retry_after } => Err(ApiError::too_many(retry_after)),
+        Asked::ClientOverLimit { retry_after } => Err(ApiError::too_many_sign_ins(retry_after)),
         Asked::UnknownNewsletters(names) => {
             Err(ApiError::bad_request(format!("Cannot subscribe to invalid newsletters {}", names.join(", "))))
         }
     }
 }
 
-fn accepted(cookie: String) -> HttpResponse {
+#[derive(Serialize)]
+struct Accepted<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otc_ref: Option<Uuid>,
+    #[serde(rename = "inboxLinks", skip_serializing_if = "Option::is_none")]
+    inbox_links: Option<&'a InboxLinks>,
+}
+
+fn accepted(app: &App, asked: &Token, otc_ref: Option<Uuid>, inbox_links: Option<&InboxLinks>) -> HttpResponse {
+    let cookie = CookieKind::Asked.give(&app.settings, asked, seconds(app.policy.lifetimes.signup_link_s));
+    // Plain values with string keys always serialise.
+    let body = serde_json::to_string(&Accepted { otc_ref, inbox_links }).unwrap_or_default();
     HttpResponse::Created()
         .insert_header(("content-type", "application/json"))
         .insert_header((SET_COOKIE, cookie))
-        .body("{}")
+        .body(body)
 }
 
-fn not_understood() -> ApiError {
+/// What the mail is written in: what the page says, else what the browser prefers, else the site's.
+fn language(app: &App, body: &Body, request: &HttpRequest) -> Language {
+    body.lang
+        .as_ref()
+        .and_then(Value::as_str)
+        .and_then(Language::of_tag)
+        .or_else(|| language::preferred(request))
+        .unwrap_or(app.settings.language)
+}
+
+/// `true`, as a word or as such.
+fn is_yes(value: &Value) -> bool {
+    value.as_bool() == Some(true) || value.as_str() == Some("true")
+}
+
+pub fn not_understood() -> ApiError {
     ApiError::bad_request("The request could not be understood.")
 }
 
@@ -112,7 +156,7 @@ fn purpose(email_type: Option<&Value>) -> Option<Purpose> {
     match email_type {
         None | Some(Value::Null) => Some(Purpose::Subscribe),
         Some(Value::String(text)) if text.is_empty() => Some(Purpose::Subscribe),
-        Some(Value::String(text)) => Purpose::parse(text),
+        Some(Value::String(text)) => Purpose::asked_for(text),
         Some(_) => None,
     }
 }
@@ -167,14 +211,4 @@ fn return_to(app: &App, body: &Body, client: &Client) -> Option<ReturnTo> {
     redirect
         .and_then(|text| ReturnTo::parse(text, &app.settings))
         .or_else(|| ReturnTo::parse(client.referer.as_deref()?, &app.settings))
-}
-
-/// Where the visitor came from, as the page's own history tells (B.14): the newest entry that
-/// names a source.
-fn referrer(history: Option<&Value>) -> Option<String> {
-    let entries = history?.as_array()?;
-    let source = entries.iter().rev().find_map(|entry| {
-        ["referrerUrl", "referrerSource"].iter().find_map(|key| entry.get(*key).and_then(Value::as_str))
-    })?;
-    (source.len() <= 2_048 && !source.chars().any(char::is_control)).then(|| source.to_owned())
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use actix_web::http::header::SET_COOKIE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -5,7 +7,11 @@ use serde::Deserialize;
 
 use super::member::signed_out;
 use crate::app::App;
-use crate::signin::{sessions, tokens};
+use crate::clock::Timestamp;
+use crate::config::seconds;
+use crate::signin::present::Present;
+use crate::signin::sessions;
+use crate::signin::tokens::{self, Subject};
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
@@ -14,19 +20,52 @@ use crate::web::{body, origin};
 /// `GET /members/api/session/` (protocol B.7): the identity token of whoever is signed in, as
 /// plain text; 204 when nobody is.
 pub async fn identity(app: web::Data<App>, client: Client) -> ApiResult<HttpResponse> {
+    let (who, now) = match present(&app, &client).await? {
+        Ok(found) => found,
+        Err(nobody) => return Ok(nobody),
+    };
+    let key = app.keys.signing();
+    let life = seconds(app.policy.lifetimes.identity_token_s);
+    let signed = who.tokens.identity.get_or_sign(&key.kid, life, now, || {
+        tokens::identity(&key, &app.policy, &app.settings.url, &subject(&who), now)
+    });
+    token_answer(signed)
+}
+
+/// `GET /members/api/entitlements/` (B.7, C.3): what whoever is signed in may read, as a token.
+pub async fn entitlements(app: web::Data<App>, client: Client) -> ApiResult<HttpResponse> {
+    let (who, now) = match present(&app, &client).await? {
+        Ok(found) => found,
+        Err(nobody) => return Ok(nobody),
+    };
+    let key = app.keys.signing();
+    let life = seconds(app.policy.lifetimes.entitlement_token_s);
+    let paid = who.member.status != "free";
+    let signed = who.tokens.entitlement.get_or_sign(&key.kid, life, now, || {
+        tokens::entitlement(&key, &app.policy, &app.settings.url, &subject(&who), paid, Vec::new(), now)
+    });
+    token_answer(signed)
+}
+
+/// Who is here, or the answer when nobody is.
+async fn present(app: &App, client: &Client) -> ApiResult<Result<(Arc<Present>, Timestamp), HttpResponse>> {
     let Some(session) = client.session() else {
-        return Ok(HttpResponse::NoContent().finish());
+        return Ok(Err(HttpResponse::NoContent().finish()));
     };
     let now = app.now();
-    let Some(who) = app.presence.of(session, now).await? else {
-        return Ok(signed_out(&app));
-    };
-    let token = tokens::identity(&app.signing_key, &app.policy, &app.settings.url, who.id, &who.member.email, now);
-    let token = token.map_err(|error| {
+    Ok(app.presence.of(session, now).await?.map(|who| (who, now)).ok_or_else(|| signed_out(app)))
+}
+
+fn subject(who: &Present) -> Subject<'_> {
+    Subject { id: who.id, uuid: who.member.uuid, email: &who.member.email }
+}
+
+fn token_answer(signed: Result<Arc<str>, jsonwebtoken::errors::Error>) -> ApiResult<HttpResponse> {
+    let token = signed.map_err(|error| {
         tracing::error!(%error, "a member token could not be signed");
         ApiError::unexpected()
     })?;
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(token))
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(token.to_string()))
 }
 
 #[derive(Default, Deserialize)]
@@ -44,7 +83,7 @@ pub async fn sign_out(
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
     if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::forbidden("This request does not come from the site."));
+        return Err(ApiError::foreign());
     }
     let wish =
         if has_body(&request) { body::json(&request, payload, &app.settings.http).await? } else { SignOut::default() };

@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::app::App;
 
 /// The version of the protocol that is spoken (protocol B.17).
-const PROTOCOL_VERSION: &str = "6.65";
+pub const PROTOCOL_VERSION: &str = "6.65";
 
 /// `GET /members/api/site/` (protocol B.17): the public face of the site, readable by any origin.
 pub async fn read(app: web::Data<App>) -> HttpResponse {
@@ -15,8 +15,8 @@ pub async fn read(app: web::Data<App>) -> HttpResponse {
         "logo": null,
         "icon": null,
         "cover_image": null,
-        "accent_color": "#1f4e5f",
-        "locale": "en",
+        "accent_color": settings.accent_color,
+        "locale": settings.language,
         "timezone": "Etc/UTC",
         "url": settings.site_url.as_str(),
         "version": PROTOCOL_VERSION,

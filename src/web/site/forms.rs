@@ -2,7 +2,7 @@
 //! wherever the site puts them (POST). `docs/footer.md` tells how to write one.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, SET_COOKIE};
+use actix_web::http::header::ACCEPT;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -15,60 +15,56 @@ use crate::members::address::EmailAddress;
 use crate::members::{labels, name};
 use crate::newsletters::{self, Newsletter};
 use crate::secrets::Token;
-use crate::signin::links::{self, Asked, LinkRequest, Purpose, Via};
+use crate::signin::asking::{self, Asked, LinkRequest};
+use crate::signin::links::{Purpose, Via};
 use crate::signin::return_to::{Note, ReturnTo, State};
-use crate::web::body::{self, BodyError, Form};
+use crate::texts::Language;
+use crate::web::body::{self, Form};
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
-use crate::web::error::{PageError, PageResult};
 use crate::web::origin;
+use crate::web::page_error::{PageError, PageResult};
 
-/// The words of one of the three forms.
-struct Words {
-    path: &'static str,
+/// One of the three forms, and its words in the language of a frame.
+struct Door {
+    purpose: Purpose,
     title: String,
     intro: String,
-    button: &'static str,
+    button: String,
+    /// What somebody agrees to by pressing the button; kept with the consent.
     consent: String,
-    asks_name: bool,
-    asks_newsletters: bool,
 }
 
-impl Words {
-    fn of(purpose: Purpose, site: &str) -> Self {
-        match purpose {
-            Purpose::SignIn => Self {
-                path: purpose.as_str(),
-                title: "Sign in".to_owned(),
-                intro: "We will mail you a link. There is no password.".to_owned(),
-                button: "Send me a link",
-                consent: String::new(),
-                asks_name: false,
-                asks_newsletters: false,
-            },
-            Purpose::SignUp => Self {
-                path: purpose.as_str(),
-                title: format!("Join {site}"),
-                intro: "We will mail you a link to confirm your address. There is no password.".to_owned(),
-                button: "Sign up",
-                consent: format!(
-                    "By signing up you agree to receive the mails of {site} you choose. Every one of them has a link to end it."
-                ),
-                asks_name: true,
-                asks_newsletters: true,
-            },
-            Purpose::Subscribe => Self {
-                path: purpose.as_str(),
-                title: format!("Subscribe to {site}"),
-                intro: "We will mail you a link to confirm your address.".to_owned(),
-                button: "Subscribe",
-                consent: format!(
-                    "By subscribing you agree to receive the mails of {site}. Every one of them has a link to end it."
-                ),
-                asks_name: false,
-                asks_newsletters: true,
-            },
-        }
+impl Door {
+    fn of(purpose: Purpose, frame: &Frame) -> Self {
+        let (title, intro, button, consent) = match purpose {
+            Purpose::SignUp => (
+                frame.t("form-signup"),
+                frame.t("form-signup.intro"),
+                frame.t("form-signup.button"),
+                frame.t("form-signup.consent"),
+            ),
+            Purpose::Subscribe => (
+                frame.t("form-subscribe"),
+                frame.t("form-subscribe.intro"),
+                frame.t("form-subscribe.button"),
+                frame.t("form-subscribe.consent"),
+            ),
+            _ => (frame.t("form-signin"), frame.t("form-signin.intro"), frame.t("form-signin.button"), String::new()),
+        };
+        Self { purpose, title, intro, button, consent }
+    }
+
+    fn path(&self) -> String {
+        format!("members/{}/", self.purpose.as_str())
+    }
+
+    fn asks_name(&self) -> bool {
+        self.purpose == Purpose::SignUp
+    }
+
+    fn asks_newsletters(&self) -> bool {
+        self.purpose != Purpose::SignIn
     }
 }
 
@@ -81,6 +77,8 @@ struct Typed {
     newsletters: Option<Vec<String>>,
     labels: Vec<String>,
     return_to: Option<String>,
+    /// Afterwards the reader waits on a page of this service, rather than on theirs.
+    waits_here: bool,
     email_error: Option<String>,
     name_error: Option<String>,
     newsletter_error: Option<String>,
@@ -108,15 +106,15 @@ impl Typed {
 #[template(path = "site/form.html")]
 struct FormPage {
     frame: Frame,
-    words: Words,
+    door: Door,
     typed: Typed,
     newsletters: Vec<Newsletter>,
 }
 
 macro_rules! doors {
     ($($get:ident $post:ident $purpose:ident),*) => {$(
-        pub async fn $get(app: web::Data<App>, request: HttpRequest) -> PageResult<HttpResponse> {
-            show(&app, Purpose::$purpose, &request).await
+        pub async fn $get(app: web::Data<App>, client: Client, request: HttpRequest) -> PageResult<HttpResponse> {
+            show(&app, Purpose::$purpose, &client, &request).await
         }
 
         pub async fn $post(app: web::Data<App>, client: Client, request: HttpRequest, payload: Payload) -> PageResult<HttpResponse> {
@@ -127,7 +125,7 @@ macro_rules! doors {
 doors!(subscribe post_subscribe Subscribe, signup post_signup SignUp, signin post_signin SignIn);
 
 /// The hosted page. `?return_to=` and `?newsletter=` in its address prefill it.
-async fn show(app: &App, purpose: Purpose, request: &HttpRequest) -> PageResult<HttpResponse> {
+async fn show(app: &App, purpose: Purpose, client: &Client, request: &HttpRequest) -> PageResult<HttpResponse> {
     let query = Form::parse(request.query_string().as_bytes());
     let chosen: Vec<String> = query.all("newsletter").map(str::to_owned).collect();
     let typed = Typed {
@@ -137,19 +135,22 @@ async fn show(app: &App, purpose: Purpose, request: &HttpRequest) -> PageResult<
             .get("return_to")
             .and_then(|text| ReturnTo::parse(text, &app.settings))
             .map(|to| to.as_str().to_owned()),
+        waits_here: true,
         ..Typed::default()
     };
-    form_page(app, purpose, StatusCode::OK, typed).await
+    let (frame, _) = Frame::of(app, client).await?;
+    form_page(app, frame, purpose, StatusCode::OK, typed).await
 }
 
-async fn form_page(app: &App, purpose: Purpose, status: StatusCode, typed: Typed) -> PageResult<HttpResponse> {
+async fn form_page(
+    app: &App,
+    frame: Frame,
+    purpose: Purpose,
+    status: StatusCode,
+    typed: Typed,
+) -> PageResult<HttpResponse> {
     let newsletters = app.db.read(newsletters::active).await?;
-    let page = FormPage {
-        frame: Frame::new(&app.settings),
-        words: Words::of(purpose, &app.settings.site_title),
-        typed,
-        newsletters,
-    };
+    let page = FormPage { door: Door::of(purpose, &frame), frame, typed, newsletters };
     pages::page(status, &page.frame, &page)
 }
 
@@ -166,17 +167,23 @@ async fn submit(
     request: &HttpRequest,
     payload: Payload,
 ) -> PageResult<HttpResponse> {
-    let form = read_form(app, request, payload).await?;
-    let in_place = wants_json(request);
-    let return_to = return_to(app, &form, &client);
-    let asked = client.asked.clone().unwrap_or_else(Token::random);
+    let form = read_own(app, request, payload).await?;
+    let frame = Frame::new(&app.settings).in_chosen(form.get("lang").and_then(Language::of_tag));
+    let waits_here = waits_here(&form);
+    let answering = Answering {
+        app,
+        return_to: return_to(app, &form, &client, waits_here),
+        asked: client.asked.clone().unwrap_or_else(Token::random),
+        in_place: wants_json(request),
+        waits_here,
+    };
     if form.get("website").is_some_and(|trap| !trap.is_empty()) {
         metrics::counter!("readership_honeypot_total").increment(1);
-        return Ok(pending(app, &return_to, &asked, in_place));
+        return Ok(answering.pending(&frame));
     }
     let mut typed = typed(&form);
-    let Some(submission) = check(&mut typed) else {
-        return refuse(app, purpose, typed, in_place).await;
+    let Some(submission) = check(&mut typed, &frame) else {
+        return answering.refuse(frame, purpose, typed).await;
     };
 
     let link_request = LinkRequest {
@@ -185,66 +192,53 @@ async fn submit(
         name: submission.name,
         newsletters: typed.newsletters.clone(),
         labels: labels::parse(typed.labels.iter().map(String::as_str)),
-        return_to: Some(return_to.as_str().to_owned()),
+        return_to: Some(answering.return_to.as_str().to_owned()),
         via: Via::Form,
         page: client.referer.clone().or_else(|| form.get("return_to").map(str::to_owned)),
         referrer: None,
-        consent_text: Words::of(purpose, &app.settings.site_title).consent,
+        attribution: None,
+        consent_text: Door::of(purpose, &frame).consent,
+        language: frame.language,
         client: client.network,
-        asked_by: Some(asked.hash()),
+        asked_by: Some(answering.asked.hash()),
         agent: client.agent.clone(),
         nonce: None,
+        // A code is of use only to those who wait on a page that takes it.
+        with_code: waits_here,
     };
     let (policy, now) = (app.policy.clone(), app.now());
-    let answer = match app.db.write(move |conn| links::request(conn, &policy, &link_request, now)).await {
+    let answer = match app.db.write(move |conn| asking::request(conn, &policy, &link_request, now)).await {
         Ok(answer) => answer,
-        Err(error) => return Ok(failed(PageError::from(error), &return_to, in_place)),
+        Err(error) => return Ok(answering.failed(PageError::from(error))),
     };
     match answer {
         Asked::UnknownNewsletters(unknown) => {
-            typed.newsletter_error =
-                Some(format!("There is no newsletter called {}. These exist:", unknown.join(", ")));
-            refuse(app, purpose, typed, in_place).await
+            let names = unknown.join(", ");
+            typed.newsletter_error = Some(frame.with("form-newsletter-unknown", "names", &names));
+            answering.refuse(frame, purpose, typed).await
         }
         // Over the limit looks like accepted: no mail goes out, and nobody learns anything.
-        Asked::Accepted | Asked::ClientOverLimit { .. } | Asked::NonceUsed => {
+        Asked::Accepted(_) | Asked::ClientOverLimit { .. } | Asked::NonceUsed => {
             app.mailroom.wake();
-            Ok(pending(app, &return_to, &asked, in_place))
+            Ok(answering.pending(&frame))
         }
     }
 }
 
-async fn read_form(app: &App, request: &HttpRequest, payload: Payload) -> PageResult<Form> {
+/// Reads the form of a page of the site's own; one that stands elsewhere is refused.
+pub async fn read_own(app: &App, request: &HttpRequest, payload: Payload) -> PageResult<Form> {
     if !origin::is_trusted(request.headers(), &app.settings) {
         return Err(PageError::foreign_form());
     }
     read_urlencoded(app, request, payload).await
 }
 
-/// Reads a form's body; also for the other pages.
+/// Reads a form, wherever it stands.
 pub async fn read_urlencoded(app: &App, request: &HttpRequest, payload: Payload) -> PageResult<Form> {
     if !body::is_type(request, "application/x-www-form-urlencoded") {
-        return Err(PageError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "That does not work here",
-            "Send the form as application/x-www-form-urlencoded.",
-        ));
+        return Err(PageError::not_a_form());
     }
-    let bytes = body::read(request, payload, &app.settings.http).await.map_err(|error| match error {
-        BodyError::TooLarge => PageError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "That was too much",
-            "The form is larger than this server takes.",
-        ),
-        BodyError::Late => {
-            PageError::new(StatusCode::REQUEST_TIMEOUT, "That took too long", "The form did not arrive in time.")
-        }
-        BodyError::Broken => PageError::new(
-            StatusCode::BAD_REQUEST,
-            "That broke off",
-            "The form did not arrive whole. Please send it again.",
-        ),
-    })?;
+    let bytes = body::read(request, payload, &app.settings.http).await?;
     Ok(Form::parse(&bytes))
 }
 
@@ -257,10 +251,19 @@ fn wants_json(request: &HttpRequest) -> bool {
         .is_some_and(|accept| accept.starts_with("application/json"))
 }
 
-/// The field, else the page the form was on, else the site's home.
-fn return_to(app: &App, form: &Form, client: &Client) -> ReturnTo {
-    let wanted = form.get("return_to").filter(|text| !text.is_empty()).or(client.referer.as_deref());
+/// The field, else the page the form was on, else the site's home. Whoever came to a page of this
+/// service from nowhere ends at their account.
+fn return_to(app: &App, form: &Form, client: &Client, waits_here: bool) -> ReturnTo {
+    let field = form.get("return_to").filter(|text| !text.is_empty());
+    let account = app.settings.link("members/account/");
+    let page = if waits_here { Some(account.as_str()) } else { client.referer.as_deref() };
+    let wanted = field.or(page);
     wanted.and_then(|text| ReturnTo::parse(text, &app.settings)).unwrap_or_else(|| ReturnTo::home(&app.settings))
+}
+
+/// `then=wait`: the form wants its reader on the page that waits for the link.
+fn waits_here(form: &Form) -> bool {
+    form.get("then") == Some("wait")
 }
 
 fn typed(form: &Form) -> Typed {
@@ -271,55 +274,77 @@ fn typed(form: &Form) -> Typed {
         newsletters: (!chosen.is_empty()).then_some(chosen),
         labels: labels::parse(form.all("label")),
         return_to: form.get("return_to").map(str::to_owned),
+        waits_here: waits_here(form),
         ..Typed::default()
     }
 }
 
-fn check(typed: &mut Typed) -> Option<Submission> {
+fn check(typed: &mut Typed, frame: &Frame) -> Option<Submission> {
     let email = EmailAddress::parse(&typed.email);
     let name = name::parse(&typed.name);
     if email.is_err() {
-        typed.email_error = Some(match typed.email.trim() {
-            "" => "Please type your email address.".to_owned(),
-            _ => "This does not look like an email address. It should read like name@example.org.".to_owned(),
-        });
+        typed.email_error = Some(email_error(frame, &typed.email));
     }
-    if let Err(error) = &name {
-        typed.name_error = Some(format!("Please change this: {error}."));
+    if let Err(error) = name {
+        typed.name_error = Some(name_error(frame, error));
     }
     Some(Submission { email: email.ok()?, name: name.ok()? })
 }
 
-/// Says what is wrong beside the field, with everything that was typed still there.
-async fn refuse(app: &App, purpose: Purpose, typed: Typed, in_place: bool) -> PageResult<HttpResponse> {
-    if in_place {
-        let (field, message) = typed.first_error().unwrap_or_default();
-        let answer = json!({"state": State::Failed.fragment(), "field": field, "message": message});
-        return Ok(HttpResponse::UnprocessableEntity().json(answer));
-    }
-    form_page(app, purpose, StatusCode::UNPROCESSABLE_ENTITY, typed).await
+/// What is wrong with an address, beside its field.
+pub fn email_error(frame: &Frame, typed: &str) -> String {
+    frame.t(if typed.trim().is_empty() { "form-email-missing" } else { "form-email-invalid" })
 }
 
-/// Nothing was taken. The reader stays on the page, whose footer says so.
-fn failed(error: PageError, return_to: &ReturnTo, in_place: bool) -> HttpResponse {
-    let note = Note { state: State::Failed, action: None, error_code: None, in_fragment: true };
-    if in_place {
-        return HttpResponse::build(error.status).json(json!({"state": note.state.fragment()}));
+/// What is wrong with a name, beside its field.
+pub fn name_error(frame: &Frame, error: name::NotAName) -> String {
+    let longest = i64::try_from(name::LONGEST).unwrap_or(i64::MAX);
+    match error {
+        name::NotAName::TooLong => frame.with("form-name-too-long", "longest", longest),
+        name::NotAName::NotVisible => frame.t("form-name-invisible"),
     }
-    pages::see_other(&return_to.with_note(&note))
 }
 
-/// The one answer to every form that could be read.
-fn pending(app: &App, return_to: &ReturnTo, asked: &Token, in_place: bool) -> HttpResponse {
-    let note = Note { state: State::Pending, action: None, error_code: None, in_fragment: true };
-    let mut response = if in_place {
-        HttpResponse::Ok().json(json!({"state": note.state.fragment()}))
-    } else {
-        pages::see_other(&return_to.with_note(&note))
-    };
-    let cookie = CookieKind::Asked.give(&app.settings, asked, seconds(app.policy.lifetimes.signup_link_s));
-    if let Ok(cookie) = cookie.parse() {
-        response.headers_mut().insert(SET_COOKIE, cookie);
+/// How the one who sent a form is answered.
+struct Answering<'a> {
+    app: &'a App,
+    return_to: ReturnTo,
+    asked: Token,
+    /// By the footer's script.
+    in_place: bool,
+    /// On the page of this service that waits for the link to be used.
+    waits_here: bool,
+}
+
+impl Answering<'_> {
+    /// Says what is wrong beside the field, with everything that was typed still there.
+    async fn refuse(&self, frame: Frame, purpose: Purpose, typed: Typed) -> PageResult<HttpResponse> {
+        if self.in_place {
+            let (field, message) = typed.first_error().unwrap_or_default();
+            let answer = json!({"state": State::Failed.fragment(), "field": field, "message": message});
+            return Ok(HttpResponse::UnprocessableEntity().json(answer));
+        }
+        form_page(self.app, frame, purpose, StatusCode::UNPROCESSABLE_ENTITY, typed).await
     }
-    response
+
+    /// Nothing was taken. The reader stays on the page, whose footer says so.
+    fn failed(&self, error: PageError) -> HttpResponse {
+        if self.in_place {
+            return HttpResponse::build(error.status).json(json!({"state": State::Failed.fragment()}));
+        }
+        pages::see_other(&self.return_to.with_note(&Note::of_state(State::Failed)))
+    }
+
+    /// The one answer to every form that could be read.
+    fn pending(&self, frame: &Frame) -> HttpResponse {
+        let response = if self.in_place {
+            HttpResponse::Ok().json(json!({"state": State::Pending.fragment()}))
+        } else if self.waits_here {
+            pages::see_other(&frame.url("members/waiting/"))
+        } else {
+            pages::see_other(&self.return_to.with_note(&Note::of_state(State::Pending)))
+        };
+        let life = seconds(self.app.policy.lifetimes.signup_link_s);
+        pages::with_cookie(response, &CookieKind::Asked.give(&self.app.settings, &self.asked, life))
+    }
 }

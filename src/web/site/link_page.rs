@@ -1,42 +1,87 @@
 //! `/members/?token=…`: the page of a link.
 //!
 //! Looking changes nothing, so that scanners of mail use nothing up (`reliability.md` T1). Only the
-//! button's POST confirms, or a GET that carries the cookie of the very browser that asked.
+//! button's POST confirms, or a GET that carries the cookie of the very browser that asked, or the
+//! proof that its code was typed there.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::SET_COOKIE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::forms::read_urlencoded;
-use super::pages::{self, Frame, about_a_token};
+use super::forms::read_own;
+use super::pages::{self, Frame, about_a_token, with_cookie};
 use crate::app::App;
 use crate::config::seconds;
 use crate::db::DbResult;
 use crate::members::address::EmailAddress;
 use crate::secrets::Token;
-use crate::signin::links::{self, LinkState, LinkView, Outcome, Purpose, Redeemed, Resender, Via};
+use crate::signin::asking::{self, Resender};
+use crate::signin::links::{self, LinkState, LinkView, Purpose, Via};
+use crate::signin::redemption::{self, Done, Outcome, Redeemed};
 use crate::signin::return_to::{Note, ReturnTo, State};
-use crate::signin::{present, sessions};
+use crate::signin::waiting::{self, Granted};
+use crate::signin::{codes, present};
 use crate::web::body::Form;
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
-use crate::web::error::{PageError, PageResult};
-use crate::web::origin;
+use crate::web::page_error::{PageError, PageResult};
 
 #[derive(Template)]
 #[template(path = "site/link.html")]
 struct LinkPage<'a> {
     frame: Frame,
-    title: String,
-    text: String,
-    button: &'static str,
-    email: String,
-    agent: Option<&'a str>,
-    asked_at: String,
+    link: &'a LinkView,
+    texts: Texts,
     signed_in_as: Option<String>,
     token: &'a str,
+    /// The number that was typed was another.
+    wrong_number: bool,
+}
+
+/// The keys of a link's words, by what it is for.
+struct Texts {
+    title: &'static str,
+    text: &'static str,
+    button: &'static str,
+}
+
+impl Texts {
+    const fn of(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::SignIn => Self { title: "link-signin", text: "link-signin.text", button: "link-signin.button" },
+            Purpose::SignUp => Self { title: "link-signup", text: "link-signup.text", button: "link-signup.button" },
+            Purpose::Subscribe => {
+                Self { title: "link-subscribe", text: "link-subscribe.text", button: "link-subscribe.button" }
+            }
+            Purpose::UpdateEmail => {
+                Self { title: "link-new-address", text: "link-new-address.text", button: "link-new-address.button" }
+            }
+            Purpose::ApproveEmailUpdate => Self {
+                title: "link-approve-address",
+                text: "link-approve-address.text",
+                button: "link-approve-address.button",
+            },
+        }
+    }
+}
+
+impl LinkPage<'_> {
+    fn asked(&self) -> String {
+        let language = self.frame.language;
+        let moment = language.moment(self.link.asked_at);
+        match self.link.agent.as_deref().map(|browser| language.browser(browser)) {
+            Some(browser) => {
+                language.fill("link-asked-with", &[("moment", (&moment).into()), ("browser", (&browser).into())])
+            }
+            None => language.fill("link-asked", &[("moment", (&moment).into())]),
+        }
+    }
+
+    /// Signing in is what one may want to happen in the other browser.
+    fn offers_to_grant(&self) -> bool {
+        self.link.may_be_granted && self.link.purpose.is_for_anybody()
+    }
 }
 
 #[derive(Template)]
@@ -53,7 +98,7 @@ pub async fn peek() -> HttpResponse {
     about_a_token(HttpResponse::Ok().content_type("text/html; charset=utf-8").finish())
 }
 
-/// `GET /members/?token=…&action=…[&r=…]`.
+/// `GET /members/?token=…&action=…[&r=…][&otc_verification=…]`.
 pub async fn show(app: web::Data<App>, client: Client, request: HttpRequest) -> PageResult<HttpResponse> {
     let query = Form::parse(request.query_string().as_bytes());
     let Some(given) = query.get("token") else {
@@ -64,29 +109,32 @@ pub async fn show(app: web::Data<App>, client: Client, request: HttpRequest) -> 
     };
 
     let (link, here) = look(&app, &token, &client).await?;
+    if let Some(proof) = query.get("otc_verification") {
+        return by_code(&app, &client, &token, link, proof, query.get("r")).await;
+    }
     let Some(link) = link else {
         return dead_link(&app, None);
     };
     if link.state != LinkState::Live {
         return dead_link(&app, Some((&link, &token)));
     }
-    let somebody_else = here.filter(|email| *email != link.email.key());
+    let somebody_else = here.filter(|email| *email != link.email.key() && link.purpose.is_for_anybody());
     if somebody_else.is_none() && link.was_asked_by(client.asked.as_ref()) {
         return redeem(&app, &client, &token, StatusCode::FOUND).await;
     }
     let signed_in_as = somebody_else.and_then(|email| EmailAddress::parse(&email).ok()).map(|email| email.masked());
-    link_page(&app, &link, &token, signed_in_as)
+    link_page(&app, StatusCode::OK, &link, &token, signed_in_as, false)
 }
 
 /// The link, and the key of the address that is signed in here.
 async fn look(app: &App, token: &Token, client: &Client) -> DbResult<(Option<LinkView>, Option<String>)> {
     let (token, session, now) = (token.clone(), client.session(), app.now());
-    let lifetimes = app.policy.lifetimes.clone();
+    let policy = app.policy.clone();
     app.db
         .read(move |conn| {
-            let link = links::look(conn, &token, now)?;
+            let link = links::look(conn, &policy, &token, now)?;
             let who = match session {
-                Some(session) => present::who(conn, &lifetimes, &session, now)?,
+                Some(session) => present::who(conn, &policy.lifetimes, &session, now)?,
                 None => None,
             };
             let email = who.and_then(|who| EmailAddress::parse(&who.member.email).ok()).map(|email| email.key());
@@ -95,112 +143,142 @@ async fn look(app: &App, token: &Token, client: &Client) -> DbResult<(Option<Lin
         .await
 }
 
-fn link_page(app: &App, link: &LinkView, token: &Token, signed_in_as: Option<String>) -> PageResult<HttpResponse> {
-    let site = &app.settings.site_title;
-    let (title, text, button) = match link.purpose {
-        Purpose::SignIn => {
-            (format!("Sign in to {site}"), format!("Press the button to sign in to {site} as"), "Sign in")
-        }
-        Purpose::SignUp => (format!("Join {site}"), format!("Press the button to join {site} as"), "Confirm sign-up"),
-        Purpose::Subscribe => {
-            (format!("Subscribe to {site}"), format!("Press the button to receive {site} at"), "Confirm subscription")
-        }
+/// A client of the API typed the code and was sent here with its proof (protocol B.6). What goes
+/// wrong is told to the site, whose widget shows it.
+async fn by_code(
+    app: &App,
+    client: &Client,
+    token: &Token,
+    link: Option<LinkView>,
+    proof: &str,
+    back: Option<&str>,
+) -> PageResult<HttpResponse> {
+    let proven = link
+        .as_ref()
+        .is_some_and(|link| link.state == LinkState::Live && codes::is_proven(&app.policy, link.id, proof, app.now()));
+    if proven {
+        return redeem(app, client, token, StatusCode::FOUND).await;
+    }
+    let error_code = match link.map(|link| link.state) {
+        Some(LinkState::Used) => "OTC_EXPIRED",
+        Some(LinkState::Expired) => "TOKEN_EXPIRED",
+        _ => "INVALID_OTC_VERIFICATION_HASH",
     };
+    let note = Note {
+        state: State::Failed,
+        action: Some(Purpose::SignIn.as_str()),
+        error_code: Some(error_code),
+        in_fragment: false,
+    };
+    Ok(about_a_token(pages::redirect(StatusCode::FOUND, &home_or(app, back).with_note(&note))))
+}
+
+fn link_page(
+    app: &App,
+    status: StatusCode,
+    link: &LinkView,
+    token: &Token,
+    signed_in_as: Option<String>,
+    wrong_number: bool,
+) -> PageResult<HttpResponse> {
     let page = LinkPage {
-        frame: Frame::new(&app.settings),
-        title,
-        text,
-        button,
-        email: link.email.masked(),
-        agent: link.agent.as_deref(),
-        asked_at: link.asked_at.for_people(),
+        frame: Frame::new(&app.settings).in_language(link.language),
+        link,
+        texts: Texts::of(link.purpose),
         signed_in_as,
         token: token.reveal(),
+        wrong_number,
     };
-    pages::page(StatusCode::OK, &page.frame, &page).map(about_a_token)
+    pages::page(status, &page.frame, &page).map(about_a_token)
 }
 
 /// One page for links that do not work. Of one that is known it offers a new mail to the same
 /// address, without showing the address.
 fn dead_link(app: &App, known: Option<(&LinkView, &Token)>) -> PageResult<HttpResponse> {
     let (title, text) = match known.map(|(link, _)| link.state) {
-        Some(LinkState::Used) => {
-            ("This link was used already", "A link works once. If you are signed in, there is nothing to do.")
-        }
-        Some(LinkState::Expired) => ("This link has expired", "Links end after a while, to keep your account safe."),
-        Some(LinkState::Voided | LinkState::Live) => {
-            ("This link works no more", "A newer one took its place, or the account has changed.")
-        }
-        None => (
-            "This link does not work",
-            "It may be incomplete: copy the whole address from the mail, or ask for a new one.",
-        ),
+        Some(LinkState::Used) => ("link-used", "link-used.text"),
+        Some(LinkState::Expired) => ("link-expired", "link-expired.text"),
+        Some(LinkState::Voided | LinkState::Live) => ("link-voided", "link-voided.text"),
+        None => ("link-unknown", "link-unknown.text"),
     };
+    let frame = Frame::new(&app.settings);
+    let language = known.map_or(frame.language, |(link, _)| link.language);
+    // What a member asked for while signed in is asked for there again.
+    let again = known.filter(|(link, _)| link.purpose.is_for_anybody());
     let page =
-        DeadLinkPage { frame: Frame::new(&app.settings), title, text, token: known.map(|(_, token)| token.reveal()) };
+        DeadLinkPage { frame: frame.in_language(language), title, text, token: again.map(|(_, token)| token.reveal()) };
     pages::page(StatusCode::GONE, &page.frame, &page).map(about_a_token)
 }
 
-/// `POST /members/` with `token`: the button.
+/// `POST /members/` with `token`: the button. With `where` = `asked` it lets in the browser that
+/// asked, if `number` is what that one shows.
 pub async fn confirm(
     app: web::Data<App>,
     client: Client,
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult<HttpResponse> {
-    match token_of_own_page(&app, &request, payload).await? {
-        Some(token) => redeem(&app, &client, &token, StatusCode::SEE_OTHER).await,
-        None => dead_link(&app, None),
+    let form = read_own(&app, &request, payload).await?;
+    let Some(token) = form.get("token").and_then(Token::parse) else {
+        return dead_link(&app, None);
+    };
+    if form.get("where") == Some("asked") {
+        return grant(&app, &token, form.get("number").unwrap_or_default().to_owned()).await;
     }
+    redeem(&app, &client, &token, StatusCode::SEE_OTHER).await
 }
 
-/// The token in the form of one of these pages; a form on another site is refused.
-async fn token_of_own_page(app: &App, request: &HttpRequest, payload: Payload) -> PageResult<Option<Token>> {
-    if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(PageError::foreign_form());
+#[derive(Template)]
+#[template(path = "site/granted.html")]
+struct GrantedPage {
+    frame: Frame,
+}
+
+async fn grant(app: &App, token: &Token, number: String) -> PageResult<HttpResponse> {
+    let (policy, given, now) = (app.policy.clone(), token.clone(), app.now());
+    match app.db.write(move |conn| waiting::grant(conn, &policy, &given, &number, now)).await? {
+        Granted::Done(link) => {
+            let page = GrantedPage { frame: Frame::new(&app.settings).in_language(link.language) };
+            pages::page(StatusCode::OK, &page.frame, &page).map(about_a_token)
+        }
+        Granted::WrongNumber(link) => link_page(app, StatusCode::UNPROCESSABLE_ENTITY, &link, token, None, true),
+        Granted::Refused(link) => link_page(app, StatusCode::OK, &link, token, None, false),
+        Granted::Dead(link) => dead_link(app, Some((&link, token))),
+        Granted::Unknown => dead_link(app, None),
     }
-    let form = read_urlencoded(app, request, payload).await?;
-    Ok(form.get("token").and_then(Token::parse))
 }
 
 async fn redeem(app: &App, client: &Client, token: &Token, status: StatusCode) -> PageResult<HttpResponse> {
-    let now = app.now();
-    let (for_write, agent, replaced) = (token.clone(), client.agent.clone(), client.session());
-    let redeemed = app
-        .db
-        .write(move |conn| {
-            let redeemed = links::redeem(conn, &for_write, agent.as_deref(), now)?;
-            if let (Redeemed::Done { .. }, Some(replaced)) = (&redeemed, replaced) {
-                // The session this browser had, whoever's it was, ends with the new one.
-                sessions::close(conn, &replaced, now)?;
-            }
-            Ok(redeemed)
-        })
-        .await?;
+    let (policy, given, browser, now) = (app.policy.clone(), token.clone(), client.browser(), app.now());
+    let redeemed = app.db.write(move |conn| redemption::redeem(conn, &policy, &given, &browser, now)).await?;
     match redeemed {
         Redeemed::Unknown => dead_link(app, None),
         Redeemed::Dead(link) => dead_link(app, Some((&link, token))),
-        Redeemed::Done { outcome, purpose, session, via, return_to } => {
-            let note = note_of(outcome, purpose, via);
-            let target = home_or(app, return_to.as_deref()).with_note(&note);
-            let life = seconds(app.policy.lifetimes.session_absolute_s);
-            let mut response = pages::redirect(status, &target);
-            if let Ok(cookie) = CookieKind::Session.give(&app.settings, &session, life).parse() {
-                response.headers_mut().insert(SET_COOKIE, cookie);
-            }
-            Ok(about_a_token(response))
+        Redeemed::Done(done) => {
+            app.mailroom.wake();
+            Ok(arrived(app, &done, status))
         }
     }
 }
 
-fn note_of(outcome: Outcome, purpose: Purpose, via: Via) -> Note {
-    let (state, action) = match outcome {
+/// Sends a browser home, signed in, with the note of what its link did.
+pub fn arrived(app: &App, done: &Done, status: StatusCode) -> HttpResponse {
+    let target = home_or(app, done.return_to.as_deref()).with_note(&note_of(done));
+    let life = seconds(app.policy.lifetimes.session_absolute_s);
+    let response = pages::redirect(status, &target);
+    about_a_token(with_cookie(response, &CookieKind::Session.give(&app.settings, &done.session, life)))
+}
+
+fn note_of(done: &Done) -> Note {
+    let (state, action) = match done.outcome {
         Outcome::SignedUp => (State::SignedUp, Purpose::SignUp),
         Outcome::SignedIn => (State::SignedIn, Purpose::SignIn),
-        Outcome::Subscribed => (State::Subscribed, purpose),
-        Outcome::AlreadySubscribed => (State::AlreadySubscribed, purpose),
+        Outcome::Subscribed => (State::Subscribed, done.purpose),
+        Outcome::AlreadySubscribed => (State::AlreadySubscribed, done.purpose),
+        Outcome::EmailChanged => (State::EmailChanged, Purpose::UpdateEmail),
+        Outcome::EmailApproved => (State::Pending, Purpose::ApproveEmailUpdate),
     };
-    Note { state, action: Some(action.as_str()), error_code: None, in_fragment: via == Via::Form }
+    Note { state, action: Some(action.as_str()), error_code: None, in_fragment: done.via == Via::Form }
 }
 
 /// The stored address, checked once more: the settings may have changed since.
@@ -215,13 +293,14 @@ pub async fn resend(
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult<HttpResponse> {
-    let Some(token) = token_of_own_page(&app, &request, payload).await? else {
+    let form = read_own(&app, &request, payload).await?;
+    let Some(token) = form.get("token").and_then(Token::parse) else {
         return dead_link(&app, None);
     };
     let asked = client.asked.clone().unwrap_or_else(Token::random);
     let by = Resender { client: client.network, asked_by: Some(asked.hash()), agent: client.agent.clone() };
     let (policy, now) = (app.policy.clone(), app.now());
-    let link = app.db.write(move |conn| links::resend(conn, &policy, &token, &by, now)).await?;
+    let link = app.db.write(move |conn| asking::resend(conn, &policy, &token, &by, now)).await?;
     let Some(link) = link else {
         return dead_link(&app, None);
     };
@@ -233,10 +312,7 @@ pub async fn resend(
         error_code: Some(link.state.error_code()),
         in_fragment: link.via == Via::Form,
     };
-    let mut response = pages::see_other(&home_or(&app, link.return_to.as_deref()).with_note(&note));
+    let response = pages::see_other(&home_or(&app, link.return_to.as_deref()).with_note(&note));
     let cookie = CookieKind::Asked.give(&app.settings, &asked, seconds(app.policy.lifetimes.signup_link_s));
-    if let Ok(cookie) = cookie.parse() {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    Ok(about_a_token(response))
+    Ok(about_a_token(with_cookie(response, &cookie)))
 }

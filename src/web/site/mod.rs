@@ -1,7 +1,12 @@
-//! Pages for people: the three forms, the page of a link, the account. All work without a script.
+//! Pages for people: the three forms, the page of a link, the page that waits for it, the account,
+//! unsubscribing. All work without a script.
 
 pub mod account;
 pub mod assets;
 pub mod forms;
 pub mod link_page;
 pub mod pages;
+pub mod signout;
+pub mod undo_page;
+pub mod unsubscribe_page;
+pub mod waiting_page;

@@ -1,0 +1,43 @@
+# Die Formulare zum Anmelden, Beitreten und Abonnieren, und die Seite, die danach wartet.
+
+form-signin = Anmelden
+    .intro = Wir schicken Ihnen einen Link. Ein Passwort gibt es nicht.
+    .button = Link schicken
+form-signup = Bei { $site } mitmachen
+    .intro = Wir schicken Ihnen einen Link, um Ihre Adresse zu bestätigen. Ein Passwort gibt es nicht.
+    .button = Mitmachen
+    .consent = Mit dem Beitritt sind Sie einverstanden, die gewählten Mails von { $site } zu bekommen. In jeder steht ein Link, mit dem Sie sie abbestellen.
+form-subscribe = { $site } abonnieren
+    .intro = Wir schicken Ihnen einen Link, um Ihre Adresse zu bestätigen.
+    .button = Abonnieren
+    .consent = Mit dem Abonnement sind Sie einverstanden, die Mails von { $site } zu bekommen. In jeder steht ein Link, mit dem Sie sie abbestellen.
+form-email = E-Mail-Adresse
+form-email-missing = Bitte geben Sie Ihre E-Mail-Adresse ein.
+form-email-invalid = Das sieht nicht nach einer E-Mail-Adresse aus. Sie sollte so lauten: name@example.org.
+form-name = Name
+form-name-too-long = Bitte kürzen: Ein Name hat höchstens { $longest } Zeichen.
+form-name-invisible = Bitte ändern: Ein Name ist eine Zeile aus sichtbaren Zeichen.
+form-optional = (wenn Sie möchten)
+form-newsletters = Was möchten Sie bekommen?
+form-newsletter-unknown = Einen Newsletter namens { $names } gibt es nicht. Diese gibt es:
+form-member-already = Schon Mitglied?
+form-no-member = Noch kein Mitglied?
+
+waiting = Sehen Sie in Ihr Postfach
+    .text = Wenn die Adresse einen bekommen kann, ist ein Link unterwegs. Er gilt eine Weile und einmal, in jedem Browser. Diese Seite geht von selbst weiter, sobald der Link benutzt wird.
+waiting-code = Code aus der Mail
+    .have = Code aus der Mail eingeben
+    .button = Weiter
+    .wrong = Dieser Code stimmt nicht oder ist abgelaufen. Bitte sehen Sie noch einmal nach oder fordern Sie eine neue Mail an.
+waiting-number = Lesen Sie Ihre Mail auf einem anderen Gerät?
+    .text = Öffnen Sie den Link dort und wählen Sie, sich hier anzumelden. Sie werden nach dieser Zahl gefragt:
+    .warning = Nennen Sie diese Zahl niemandem. Wir fragen nie per Mail, Telefon oder Chat danach.
+waiting-again = Nichts angekommen?
+waiting-nothing = Hier gibt es nichts zu erwarten
+    .text = Dieser Browser hat keinen Link angefordert, oder es ist lange her.
+waiting-over = Dieser Link ist abgelaufen
+    .text = Links enden nach einer Weile, oder wenn ein neuerer an ihre Stelle tritt. Bitte fordern Sie einen neuen an.
+waiting-elsewhere = Der Link wurde in einem anderen Browser benutzt
+    .text = Dort sind Sie angemeldet. Um sich auch hier anzumelden, fordern Sie einen weiteren Link an.
+waiting-too-often = Dieser Code wurde zu oft versucht
+    .text = Zum Schutz Ihres Kontos gelten Code und Link nicht mehr. Bitte fordern Sie eine neue Mail an.

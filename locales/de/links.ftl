@@ -1,0 +1,49 @@
+# Die Seite eines Links aus einer Mail.
+
+link-signin = Bei { $site } anmelden
+    .text = Drücken Sie den Knopf, um sich bei { $site } als { $address } anzumelden.
+    .button = Hier anmelden
+link-signup = Bei { $site } mitmachen
+    .text = Drücken Sie den Knopf, um als { $address } bei { $site } mitzumachen.
+    .button = Beitritt bestätigen
+link-subscribe = { $site } abonnieren
+    .text = Drücken Sie den Knopf, um { $site } an { $address } zu bekommen.
+    .button = Abonnement bestätigen
+link-new-address = Neue Adresse bestätigen
+    .text = Drücken Sie den Knopf, um künftig { $address } für Ihr Konto zu verwenden. Alle anderen Geräte werden abgemeldet.
+    .button = Diese Adresse verwenden
+link-approve-address = Zu einer anderen Adresse wechseln
+    .text = Jemand, der im Konto von { $address } angemeldet ist, möchte eine andere Adresse dafür verwenden. Drücken Sie den Knopf nur, wenn Sie das waren.
+    .button = Ja, das war ich
+link-asked = Angefordert am { $moment }. Wenn Sie das nicht waren, schließen Sie diese Seite einfach.
+link-asked-with = Angefordert am { $moment } mit { $browser }. Wenn Sie das nicht waren, schließen Sie diese Seite einfach.
+link-somebody-else = In diesem Browser ist { $address } angemeldet. Wenn Sie fortfahren, wird dieses Konto hier zuerst abgemeldet.
+link-elsewhere = Dort anmelden, wo Sie gefragt haben
+    .text = Der Browser, in dem Sie diesen Link angefordert haben, wartet. Er zeigt eine Zahl. Geben Sie die Zahl ein, um sich dort anzumelden, und nur, wenn Sie diesen Browser vor sich sehen.
+    .number = Zahl auf dem anderen Bildschirm
+    .button = Dort anmelden, wo ich gefragt habe
+    .wrong = Das ist nicht die Zahl, die der andere Browser zeigt. Wenn Ihnen jemand eine Zahl genannt hat, machen Sie nicht weiter.
+granted = Fertig. Sehen Sie auf den anderen Bildschirm
+    .text = Der Browser, in dem Sie gefragt haben, ist in wenigen Sekunden angemeldet. Diese Seite können Sie schließen.
+
+link-used = Dieser Link wurde schon benutzt
+    .text = Ein Link funktioniert einmal. Wenn Sie angemeldet sind, ist nichts mehr zu tun.
+link-expired = Dieser Link ist abgelaufen
+    .text = Links enden nach einer Weile, zum Schutz Ihres Kontos.
+link-voided = Dieser Link gilt nicht mehr
+    .text = Ein neuerer ist an seine Stelle getreten, oder das Konto hat sich geändert.
+link-unknown = Dieser Link funktioniert nicht
+    .text = Vielleicht ist er unvollständig: Kopieren Sie die ganze Adresse aus der Mail oder fordern Sie einen neuen an.
+link-again = Neuen Link schicken
+    .hint = Er geht an dieselbe Adresse wie zuvor.
+link-ask = Neuen Link anfordern
+
+undo = Adresswechsel rückgängig machen
+    .text = Drücken Sie den Knopf, um das Konto an { $address } zurückzugeben. Alle Geräte werden abgemeldet, und Sie können sich wieder mit dieser Adresse anmelden.
+    .button = Rückgängig machen
+undo-done = Der Wechsel ist rückgängig gemacht
+    .text = Das Konto hat wieder seine frühere Adresse, und alle Geräte sind abgemeldet. Wenn jemand anderes den Wechsel veranlasst hat, kann er vielleicht Ihre Mails lesen: Ändern Sie das Passwort Ihres Postfachs.
+undo-over = Das lässt sich nicht mehr rückgängig machen
+    .text = Es wurde schon rückgängig gemacht, oder die Zeit dafür ist vorbei. Bitte schreiben Sie uns, wenn Sie Hilfe brauchen.
+undo-unknown = Dieser Link funktioniert nicht
+    .text = Vielleicht ist er unvollständig: Kopieren Sie die ganze Adresse aus der Mail.

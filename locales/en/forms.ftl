@@ -1,0 +1,43 @@
+# The forms for signing in, signing up and subscribing, and the page that waits afterwards.
+
+form-signin = Sign in
+    .intro = We will mail you a link. There is no password.
+    .button = Send me a link
+form-signup = Join { $site }
+    .intro = We will mail you a link to confirm your address. There is no password.
+    .button = Sign up
+    .consent = By signing up you agree to receive the mails of { $site } you choose. Every one of them has a link to end it.
+form-subscribe = Subscribe to { $site }
+    .intro = We will mail you a link to confirm your address.
+    .button = Subscribe
+    .consent = By subscribing you agree to receive the mails of { $site }. Every one of them has a link to end it.
+form-email = Email address
+form-email-missing = Please type your email address.
+form-email-invalid = This does not look like an email address. It should read like name@example.org.
+form-name = Name
+form-name-too-long = Please shorten this: a name has at most { $longest } characters.
+form-name-invisible = Please change this: a name is one line of visible characters.
+form-optional = (if you like)
+form-newsletters = What would you like to receive?
+form-newsletter-unknown = There is no newsletter called { $names }. These exist:
+form-member-already = Already a member?
+form-no-member = Not a member yet?
+
+waiting = Check your mail
+    .text = If the address can receive one, a link is on its way. It works for a while and once, in any browser. This page goes on by itself when the link is used.
+waiting-code = Code from the mail
+    .have = Type the code from the mail
+    .button = Go on
+    .wrong = This code is not right, or it has ended. Please look again, or ask for a new mail.
+waiting-number = Reading your mail on another device?
+    .text = Open the link there and choose to sign in here. You will be asked for this number:
+    .warning = Tell this number to nobody. We never ask for it by mail, phone or chat.
+waiting-again = Nothing came?
+waiting-nothing = There is nothing to wait for
+    .text = This browser has not asked for a link, or did so long ago.
+waiting-over = This link has ended
+    .text = Links end after a while, and when a newer one takes their place. Please ask for a new one.
+waiting-elsewhere = The link was used in another browser
+    .text = You are signed in there. To sign in here too, ask for another link.
+waiting-too-often = This code was tried too often
+    .text = To keep your account safe, the code and its link work no more. Please ask for a new mail.

@@ -1,0 +1,49 @@
+# The page of a link from a mail.
+
+link-signin = Sign in to { $site }
+    .text = Press the button to sign in to { $site } as { $address }.
+    .button = Sign in here
+link-signup = Join { $site }
+    .text = Press the button to join { $site } as { $address }.
+    .button = Confirm sign-up
+link-subscribe = Subscribe to { $site }
+    .text = Press the button to receive { $site } at { $address }.
+    .button = Confirm subscription
+link-new-address = Confirm your new address
+    .text = Press the button to use { $address } for your account from now on. All other devices are signed out.
+    .button = Use this address
+link-approve-address = Move to another address
+    .text = Somebody signed in to the account of { $address } wants to use another address for it. Press the button only if that was you.
+    .button = Yes, that was me
+link-asked = Asked for on { $moment }. If that was not you, just close this page.
+link-asked-with = Asked for on { $moment } with { $browser }. If that was not you, just close this page.
+link-somebody-else = This browser is signed in as { $address }. Going on signs that account out here first.
+link-elsewhere = Sign in where you asked
+    .text = The browser in which you asked for this link is waiting. It shows a number. Type the number to sign in there, and only if you see that browser in front of you.
+    .number = Number on the other screen
+    .button = Sign in where I asked
+    .wrong = That is not the number the other browser shows. If somebody told you a number, do not go on.
+granted = Done. Look at the other screen
+    .text = The browser in which you asked is signed in now, within a few seconds. You can close this page.
+
+link-used = This link was used already
+    .text = A link works once. If you are signed in, there is nothing to do.
+link-expired = This link has expired
+    .text = Links end after a while, to keep your account safe.
+link-voided = This link works no more
+    .text = A newer one took its place, or the account has changed.
+link-unknown = This link does not work
+    .text = It may be incomplete: copy the whole address from the mail, or ask for a new one.
+link-again = Mail me a new link
+    .hint = It goes to the same address as before.
+link-ask = Ask for a new link
+
+undo = Undo the change of address
+    .text = Press the button to give the account back to { $address }. Every device is signed out, and you can sign in with this address again.
+    .button = Undo the change
+undo-done = The change is undone
+    .text = The account has its former address again, and every device is signed out. If somebody else made the change, they may read your mail: change the password of your mailbox.
+undo-over = This cannot be undone any more
+    .text = It was undone already, or the time for it is over. Please write to us if you need help.
+undo-unknown = This link does not work
+    .text = It may be incomplete: copy the whole address from the mail.

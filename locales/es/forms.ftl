@@ -1,0 +1,43 @@
+# Los formularios para iniciar sesión, registrarse y suscribirse, y la página que espera después.
+
+form-signin = Iniciar sesión
+    .intro = Le enviaremos un enlace por correo. No hay contraseña.
+    .button = Enviarme un enlace
+form-signup = Unirse a { $site }
+    .intro = Le enviaremos un enlace para confirmar su dirección. No hay contraseña.
+    .button = Registrarse
+    .consent = Al registrarse acepta recibir los correos de { $site } que elija. Cada uno lleva un enlace para dejar de recibirlo.
+form-subscribe = Suscribirse a { $site }
+    .intro = Le enviaremos un enlace para confirmar su dirección.
+    .button = Suscribirse
+    .consent = Al suscribirse acepta recibir los correos de { $site }. Cada uno lleva un enlace para dejar de recibirlo.
+form-email = Dirección de correo
+form-email-missing = Escriba su dirección de correo.
+form-email-invalid = Esto no parece una dirección de correo. Debería tener la forma nombre@example.org.
+form-name = Nombre
+form-name-too-long = Acórtelo, por favor: un nombre tiene como máximo { $longest } caracteres.
+form-name-invisible = Cámbielo, por favor: un nombre es una línea de caracteres visibles.
+form-optional = (si lo desea)
+form-newsletters = ¿Qué le gustaría recibir?
+form-newsletter-unknown = No existe ningún boletín llamado { $names }. Estos existen:
+form-member-already = ¿Ya es miembro?
+form-no-member = ¿Aún no es miembro?
+
+waiting = Revise su correo
+    .text = Si la dirección puede recibir uno, un enlace está en camino. Sirve durante un tiempo y una sola vez, en cualquier navegador. Esta página sigue sola en cuanto se use el enlace.
+waiting-code = Código del correo
+    .have = Escribir el código del correo
+    .button = Continuar
+    .wrong = Este código no es correcto o ha caducado. Compruébelo o pida otro correo.
+waiting-number = ¿Lee su correo en otro dispositivo?
+    .text = Abra allí el enlace y elija iniciar sesión aquí. Se le pedirá este número:
+    .warning = No diga este número a nadie. Nunca lo pedimos por correo, teléfono ni chat.
+waiting-again = ¿No ha llegado nada?
+waiting-nothing = No hay nada que esperar
+    .text = Este navegador no ha pedido ningún enlace, o lo hizo hace mucho.
+waiting-over = Este enlace ha caducado
+    .text = Los enlaces caducan al cabo de un tiempo, o cuando otro más reciente ocupa su lugar. Pida uno nuevo.
+waiting-elsewhere = El enlace se usó en otro navegador
+    .text = Allí tiene la sesión iniciada. Para iniciarla también aquí, pida otro enlace.
+waiting-too-often = Este código se ha probado demasiadas veces
+    .text = Para proteger su cuenta, el código y su enlace ya no sirven. Pida otro correo.

@@ -1,0 +1,49 @@
+# La página de un enlace de un correo.
+
+link-signin = Iniciar sesión en { $site }
+    .text = Pulse el botón para iniciar sesión en { $site } como { $address }.
+    .button = Iniciar sesión aquí
+link-signup = Unirse a { $site }
+    .text = Pulse el botón para unirse a { $site } como { $address }.
+    .button = Confirmar el registro
+link-subscribe = Suscribirse a { $site }
+    .text = Pulse el botón para recibir { $site } en { $address }.
+    .button = Confirmar la suscripción
+link-new-address = Confirmar su nueva dirección
+    .text = Pulse el botón para usar { $address } en su cuenta de ahora en adelante. Se cerrará la sesión en todos los demás dispositivos.
+    .button = Usar esta dirección
+link-approve-address = Cambiar de dirección
+    .text = Alguien con sesión iniciada en la cuenta de { $address } quiere usar otra dirección. Pulse el botón solo si fue usted.
+    .button = Sí, fui yo
+link-asked = Se pidió el { $moment }. Si no fue usted, cierre esta página.
+link-asked-with = Se pidió el { $moment } con { $browser }. Si no fue usted, cierre esta página.
+link-somebody-else = En este navegador hay una sesión de { $address }. Si continúa, primero se cerrará aquí la sesión de esa cuenta.
+link-elsewhere = Iniciar sesión donde lo pidió
+    .text = El navegador en el que pidió este enlace está esperando. Muestra un número. Escriba el número para iniciar sesión allí, y solo si ve ese navegador delante de usted.
+    .number = Número de la otra pantalla
+    .button = Iniciar sesión donde lo pedí
+    .wrong = Ese no es el número que muestra el otro navegador. Si alguien le ha dicho un número, no siga.
+granted = Listo. Mire la otra pantalla
+    .text = El navegador en el que lo pidió tendrá la sesión iniciada en unos segundos. Puede cerrar esta página.
+
+link-used = Este enlace ya se usó
+    .text = Un enlace funciona una sola vez. Si ya ha iniciado sesión, no tiene que hacer nada.
+link-expired = Este enlace ha caducado
+    .text = Los enlaces caducan al cabo de un tiempo, para proteger su cuenta.
+link-voided = Este enlace ya no funciona
+    .text = Otro más reciente ocupó su lugar, o la cuenta ha cambiado.
+link-unknown = Este enlace no funciona
+    .text = Puede que esté incompleto: copie la dirección entera del correo, o pida uno nuevo.
+link-again = Enviarme un enlace nuevo
+    .hint = Irá a la misma dirección que antes.
+link-ask = Pedir un enlace nuevo
+
+undo = Deshacer el cambio de dirección
+    .text = Pulse el botón para devolver la cuenta a { $address }. Se cerrará la sesión en todos los dispositivos, y podrá iniciar sesión de nuevo con esta dirección.
+    .button = Deshacer el cambio
+undo-done = El cambio se ha deshecho
+    .text = La cuenta vuelve a tener su dirección anterior, y todas las sesiones están cerradas. Si el cambio lo hizo otra persona, quizá lea su correo: cambie la contraseña de su buzón.
+undo-over = Ya no se puede deshacer
+    .text = Ya se deshizo, o ha pasado el plazo. Escríbanos si necesita ayuda.
+undo-unknown = Este enlace no funciona
+    .text = Puede que esté incompleto: copie la dirección entera del correo.

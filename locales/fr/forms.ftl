@@ -1,0 +1,43 @@
+# Les formulaires de connexion, d’inscription et d’abonnement, et la page d’attente qui suit.
+
+form-signin = Connexion
+    .intro = Nous vous enverrons un lien par e-mail. Il n’y a pas de mot de passe.
+    .button = Envoyez-moi un lien
+form-signup = Rejoindre { $site }
+    .intro = Nous vous enverrons un lien pour confirmer votre adresse. Il n’y a pas de mot de passe.
+    .button = S’inscrire
+    .consent = En vous inscrivant, vous acceptez de recevoir les e-mails de { $site } que vous choisissez. Chacun contient un lien pour y mettre fin.
+form-subscribe = S’abonner à { $site }
+    .intro = Nous vous enverrons un lien pour confirmer votre adresse.
+    .button = S’abonner
+    .consent = En vous abonnant, vous acceptez de recevoir les e-mails de { $site }. Chacun contient un lien pour y mettre fin.
+form-email = Adresse e-mail
+form-email-missing = Veuillez saisir votre adresse e-mail.
+form-email-invalid = Cela ne ressemble pas à une adresse e-mail. Elle devrait avoir la forme nom@example.org.
+form-name = Nom
+form-name-too-long = Veuillez raccourcir : un nom compte au plus { $longest } caractères.
+form-name-invisible = Veuillez modifier : un nom tient sur une ligne de caractères visibles.
+form-optional = (si vous le souhaitez)
+form-newsletters = Que souhaitez-vous recevoir ?
+form-newsletter-unknown = Il n’existe pas de newsletter nommée { $names }. Voici celles qui existent :
+form-member-already = Déjà membre ?
+form-no-member = Pas encore membre ?
+
+waiting = Consultez votre messagerie
+    .text = Si l’adresse peut en recevoir un, un lien est en route. Il est valable un certain temps et une seule fois, dans tous les navigateurs. Cette page continue d’elle-même dès que le lien est utilisé.
+waiting-code = Code reçu par e-mail
+    .have = Saisir le code reçu par e-mail
+    .button = Continuer
+    .wrong = Ce code est incorrect ou a expiré. Vérifiez-le ou demandez un nouvel e-mail.
+waiting-number = Vous lisez vos e-mails sur un autre appareil ?
+    .text = Ouvrez-y le lien et choisissez de vous connecter ici. Ce nombre vous sera demandé :
+    .warning = Ne communiquez ce nombre à personne. Nous ne le demandons jamais par e-mail, téléphone ou messagerie.
+waiting-again = Rien reçu ?
+waiting-nothing = Il n’y a rien à attendre
+    .text = Ce navigateur n’a pas demandé de lien, ou il y a longtemps.
+waiting-over = Ce lien a expiré
+    .text = Les liens expirent après un certain temps, ou lorsqu’un plus récent les remplace. Veuillez en demander un nouveau.
+waiting-elsewhere = Le lien a été utilisé dans un autre navigateur
+    .text = Vous y êtes connecté. Pour vous connecter ici aussi, demandez un autre lien.
+waiting-too-often = Trop d’essais avec ce code
+    .text = Pour protéger votre compte, le code et son lien ne fonctionnent plus. Veuillez demander un nouvel e-mail.

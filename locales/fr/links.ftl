@@ -1,0 +1,49 @@
+# La page d’un lien reçu par e-mail.
+
+link-signin = Se connecter à { $site }
+    .text = Appuyez sur le bouton pour vous connecter à { $site } en tant que { $address }.
+    .button = Se connecter ici
+link-signup = Rejoindre { $site }
+    .text = Appuyez sur le bouton pour rejoindre { $site } en tant que { $address }.
+    .button = Confirmer l’inscription
+link-subscribe = S’abonner à { $site }
+    .text = Appuyez sur le bouton pour recevoir { $site } à l’adresse { $address }.
+    .button = Confirmer l’abonnement
+link-new-address = Confirmer votre nouvelle adresse
+    .text = Appuyez sur le bouton pour utiliser désormais { $address } pour votre compte. Tous les autres appareils seront déconnectés.
+    .button = Utiliser cette adresse
+link-approve-address = Changer d’adresse
+    .text = Une personne connectée au compte de { $address } souhaite utiliser une autre adresse. N’appuyez sur le bouton que si c’était vous.
+    .button = Oui, c’était moi
+link-asked = Demandé le { $moment }. Si ce n’était pas vous, fermez simplement cette page.
+link-asked-with = Demandé le { $moment } avec { $browser }. Si ce n’était pas vous, fermez simplement cette page.
+link-somebody-else = Ce navigateur est connecté en tant que { $address }. En continuant, ce compte sera d’abord déconnecté ici.
+link-elsewhere = Se connecter là où vous l’avez demandé
+    .text = Le navigateur dans lequel vous avez demandé ce lien attend. Il affiche un nombre. Saisissez ce nombre pour vous y connecter, et seulement si vous voyez ce navigateur devant vous.
+    .number = Nombre affiché sur l’autre écran
+    .button = Se connecter là où je l’ai demandé
+    .wrong = Ce n’est pas le nombre affiché par l’autre navigateur. Si quelqu’un vous a dicté un nombre, n’allez pas plus loin.
+granted = C’est fait. Regardez l’autre écran
+    .text = Le navigateur dans lequel vous avez fait la demande sera connecté dans quelques secondes. Vous pouvez fermer cette page.
+
+link-used = Ce lien a déjà été utilisé
+    .text = Un lien fonctionne une seule fois. Si vous êtes connecté, il n’y a rien à faire.
+link-expired = Ce lien a expiré
+    .text = Les liens expirent après un certain temps, pour protéger votre compte.
+link-voided = Ce lien ne fonctionne plus
+    .text = Un lien plus récent l’a remplacé, ou le compte a changé.
+link-unknown = Ce lien ne fonctionne pas
+    .text = Il est peut-être incomplet : copiez l’adresse entière depuis l’e-mail, ou demandez-en un nouveau.
+link-again = Envoyez-moi un nouveau lien
+    .hint = Il sera envoyé à la même adresse que le précédent.
+link-ask = Demander un nouveau lien
+
+undo = Annuler le changement d’adresse
+    .text = Appuyez sur le bouton pour rendre le compte à { $address }. Tous les appareils seront déconnectés, et vous pourrez de nouveau vous connecter avec cette adresse.
+    .button = Annuler le changement
+undo-done = Le changement est annulé
+    .text = Le compte a retrouvé son ancienne adresse, et tous les appareils sont déconnectés. Si quelqu’un d’autre a fait ce changement, il lit peut-être vos e-mails : changez le mot de passe de votre messagerie.
+undo-over = Il n’est plus possible d’annuler
+    .text = L’annulation a déjà été faite, ou le délai est passé. Écrivez-nous si vous avez besoin d’aide.
+undo-unknown = Ce lien ne fonctionne pas
+    .text = Il est peut-être incomplet : copiez l’adresse entière depuis l’e-mail.

@@ -1,0 +1,18 @@
+DROP TABLE tiers;
+DROP TABLE api_keys;
+ALTER TABLE signing_keys DROP COLUMN retired_at;
+ALTER TABLE outbox DROP COLUMN change_id;
+DROP TABLE erased_addresses;
+DROP TABLE email_changes;
+DROP TABLE member_attributions;
+DROP INDEX members_to_erase;
+ALTER TABLE members DROP COLUMN erase_at;
+ALTER TABLE members DROP COLUMN paused_until;
+ALTER TABLE members DROP COLUMN language;
+DROP INDEX magic_links_of_browser;
+DROP INDEX magic_links_of_code;
+ALTER TABLE magic_links DROP COLUMN granted_at;
+ALTER TABLE magic_links DROP COLUMN number_tries;
+ALTER TABLE magic_links DROP COLUMN waited_since;
+ALTER TABLE magic_links DROP COLUMN code_tries;
+ALTER TABLE magic_links DROP COLUMN code_ref;

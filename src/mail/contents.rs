@@ -1,0 +1,69 @@
+//! From a row of the outbox to the letter: what a mail is about is read when it is sent, so that it
+//! says what is true then, and so that the row itself holds no secret.
+
+use super::letters::{self, Letter};
+use super::outbox::{Claimed, Kind};
+use crate::clock::Timestamp;
+use crate::config::Settings;
+use crate::db::{Conn, DbResult};
+use crate::members::address::EmailAddress;
+use crate::members::{self, email_change};
+use crate::signin::links::{self, LinkState};
+use crate::signin::{Policy, codes};
+
+/// Reads what a mail says. `None`: what it is about is over, and it is not to be sent.
+pub fn read(
+    conn: &mut Conn,
+    settings: &Settings,
+    policy: &Policy,
+    mail: &Claimed,
+    now: Timestamp,
+) -> DbResult<Option<Letter>> {
+    match Kind::parse(&mail.kind) {
+        Some(Kind::Link) => link(conn, settings, policy, mail, now),
+        Some(Kind::AddressChanged) => address_changed(conn, settings, policy, mail, now),
+        Some(Kind::AddressTaken) => address_taken(conn, settings, mail),
+        None => Ok(None),
+    }
+}
+
+fn link(
+    conn: &mut Conn,
+    settings: &Settings,
+    policy: &Policy,
+    mail: &Claimed,
+    now: Timestamp,
+) -> DbResult<Option<Letter>> {
+    let Some(id) = mail.link_id else { return Ok(None) };
+    let link = links::by_id(conn, policy, id, now)?.filter(|link| link.state == LinkState::Live);
+    Ok(link.map(|link| {
+        let code = link.has_code.then(|| codes::code(policy, id));
+        letters::link(settings, &link, &links::token(policy, id), code)
+    }))
+}
+
+fn address_changed(
+    conn: &mut Conn,
+    settings: &Settings,
+    policy: &Policy,
+    mail: &Claimed,
+    now: Timestamp,
+) -> DbResult<Option<Letter>> {
+    let Some(id) = mail.change_id else { return Ok(None) };
+    let Some(change) = email_change::find(conn, id)?.filter(|change| change.undone_at.is_none()) else {
+        return Ok(None);
+    };
+    if now >= change.undo_until {
+        return Ok(None);
+    }
+    let language = members::language_of(conn, change.member_id)?.unwrap_or(settings.language);
+    let undo = email_change::undo_token(policy, id);
+    Ok(Some(letters::address_changed(settings, language, &change, &undo)))
+}
+
+fn address_taken(conn: &mut Conn, settings: &Settings, mail: &Claimed) -> DbResult<Option<Letter>> {
+    let Ok(address) = EmailAddress::parse(&mail.recipient) else { return Ok(None) };
+    let Some(owner) = members::find_by_email(conn, &address)? else { return Ok(None) };
+    let language = members::language_of(conn, owner)?.unwrap_or(settings.language);
+    Ok(Some(letters::address_taken(settings, language)))
+}
