@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use diesel::RunQueryDsl;
 use readership::clock::Clock;
-use readership::config::{Database, DatabaseUrl, Lifetimes, Limits};
+use readership::config::{Database, DatabaseUrl, Limits};
 use readership::db::{self, Conn, Db};
 use readership::ids::MagicLinkId;
 use readership::limits::ClientNetwork;
@@ -30,7 +30,7 @@ pub struct People {
 
 fn policy() -> Policy {
     let limits = Limits { client_per_minute: 0, client_per_hour: 0, site_unconfirmed_per_hour: 0, ..Limits::default() };
-    Policy { limits, lifetimes: Lifetimes::default(), key: SecretKey::from_bytes(KEY) }
+    Policy { limits, ..Policy::with_key(SecretKey::from_bytes(KEY)) }
 }
 
 impl People {

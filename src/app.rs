@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::billing::tiers;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{DatabaseUrl, Settings};
-use crate::db::{Db, DbResult};
+use crate::db::{Conn, Db, DbResult};
 use crate::mail::sender::{Mailroom, Sender};
 use crate::mail::{outbox, sender};
 use crate::members::leaving;
@@ -77,7 +77,12 @@ impl App {
                 Ok((KeyRing::load(conn, &secret, &lifetimes)?, site_facts::site_uuid(conn)?))
             })
             .await?;
-        let policy = Policy { limits: settings.limits.clone(), lifetimes: settings.lifetimes.clone(), key };
+        let policy = Policy {
+            limits: settings.limits.clone(),
+            lifetimes: settings.lifetimes.clone(),
+            key,
+            welcome_mail: settings.welcome_mail,
+        };
         Ok(Self {
             settings: Arc::new(settings),
             clock,
@@ -234,20 +239,20 @@ async fn watch_keys(app: App, mut stop: watch::Receiver<bool>) {
 /// How often what is over is dropped.
 const TIDYING: std::time::Duration = std::time::Duration::from_secs(600);
 
+/// Drops what is over; returns how many rows.
+pub fn tidy_once(conn: &mut Conn, policy: &Policy, now: Timestamp) -> DbResult<usize> {
+    Ok(links::purge(conn, policy, now)?
+        + sessions::purge(conn, policy, now)?
+        + leaving::erase_due(conn, policy, now)?
+        + signing_keys::purge(conn, &policy.lifetimes, now)?
+        + outbox::purge(conn, &policy.lifetimes, now)?
+        + limits::purge(conn, now)?)
+}
+
 async fn tidy(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let (policy, now) = (app.policy.clone(), app.now());
-        let dropped: DbResult<usize> = app
-            .db
-            .write(move |conn| {
-                Ok(links::purge(conn, &policy, now)?
-                    + sessions::purge(conn, &policy, now)?
-                    + leaving::erase_due(conn, &policy, now)?
-                    + signing_keys::purge(conn, &policy.lifetimes, now)?
-                    + outbox::purge(conn, &policy.lifetimes, now)?
-                    + limits::purge(conn, now)?)
-            })
-            .await;
+        let dropped = app.db.write(move |conn| tidy_once(conn, &policy, now)).await;
         match dropped {
             Ok(rows) => tracing::debug!(rows, "dropped what is over"),
             Err(error) => tracing::warn!(%error, "what is over could not be dropped"),

@@ -30,3 +30,7 @@ mail-address-changed = في { $moment } انتقل حسابك في { $site } م�
 mail-address-changed-until = يمكن التراجع عنه حتى { $moment }.
 mail-address-taken = أراد شخص استخدام هذا العنوان لحساب آخر في { $site }. وهو لك من قبل، فلم يتغيّر شيء ولا يلزم شيء.
     .subject = عنوانك في { $site }
+
+mail-welcome = ستصلك من الآن: { $names }. في كل رسالة رابط لإيقافها، مثل الرابط أدناه.
+    .subject = أهلًا بك في { $site }
+    .button = الذهاب إلى { $site }

@@ -30,3 +30,7 @@ mail-address-changed = Am { $moment } ist Ihr Konto bei { $site } von dieser Adr
 mail-address-changed-until = Es lässt sich bis { $moment } rückgängig machen.
 mail-address-taken = Jemand wollte diese Adresse für ein anderes Konto bei { $site } verwenden. Sie gehört schon Ihnen; es hat sich also nichts geändert, und es ist nichts zu tun.
     .subject = Ihre Adresse bei { $site }
+
+mail-welcome = Ab jetzt bekommen Sie: { $names }. In jeder Mail steht ein Link zum Abbestellen, wie der unten.
+    .subject = Willkommen bei { $site }
+    .button = Zu { $site }

@@ -30,3 +30,7 @@ mail-address-changed = On { $moment } your account at { $site } moved from this 
 mail-address-changed-until = It can be undone until { $moment }.
 mail-address-taken = Somebody wanted to use this address for another account at { $site }. It is yours already, so nothing has changed and nothing needs to be done.
     .subject = Your address at { $site }
+
+mail-welcome = You receive from now on: { $names }. Every mail has a link to end it, like the one below.
+    .subject = Welcome to { $site }
+    .button = Go to { $site }

@@ -30,3 +30,7 @@ mail-address-changed = El { $moment } su cuenta de { $site } pasó de esta direc
 mail-address-changed-until = Se puede deshacer hasta el { $moment }.
 mail-address-taken = Alguien quiso usar esta dirección para otra cuenta en { $site }. Ya es suya, así que nada ha cambiado y no tiene que hacer nada.
     .subject = Su dirección en { $site }
+
+mail-welcome = A partir de ahora recibe: { $names }. Cada correo lleva un enlace para dejar de recibirlo, como el de abajo.
+    .subject = Le damos la bienvenida a { $site }
+    .button = Ir a { $site }

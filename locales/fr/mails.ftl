@@ -30,3 +30,7 @@ mail-address-changed = Le { $moment }, votre compte sur { $site } est passé de 
 mail-address-changed-until = Le changement peut être annulé jusqu’au { $moment }.
 mail-address-taken = Quelqu’un a voulu utiliser cette adresse pour un autre compte sur { $site }. Elle est déjà la vôtre : rien n’a changé et il n’y a rien à faire.
     .subject = Votre adresse sur { $site }
+
+mail-welcome = Vous recevez désormais : { $names }. Chaque e-mail contient un lien pour y mettre fin, comme celui ci-dessous.
+    .subject = Bienvenue sur { $site }
+    .button = Aller sur { $site }

@@ -41,6 +41,7 @@ const PLAIN_KEYS: &[(&str, &str, &str)] = &[
         "hosted",
         "where unsubscribe links lead: hosted (a page here), or site (the site's home, where Ghost's widget does it)",
     ),
+    ("READERSHIP_WELCOME_MAIL", "off", "whether those who joined a newsletter get a mail that says so: on or off"),
     ("READERSHIP_TRACK_SOURCES", "on", "whether the page and the source that brought a new member are kept: on or off"),
     ("READERSHIP_SUPPORT_EMAIL", "", "address readers may write to; Reply-To of mails"),
     ("READERSHIP_DATA_DIR", "./data", "folder of the SQLite file and the key file"),
@@ -156,6 +157,7 @@ pub struct Settings {
     pub accent_color: String,
     pub unsubscribe_page: UnsubscribePage,
     pub track_sources: bool,
+    pub welcome_mail: bool,
     pub support_email: Option<EmailAddress>,
     pub data_dir: PathBuf,
     pub database: DatabaseUrl,
@@ -187,6 +189,7 @@ impl Settings {
             accent_color: "#1f4e5f".to_owned(),
             unsubscribe_page: UnsubscribePage::Hosted,
             track_sources: true,
+            welcome_mail: false,
             support_email: None,
             data_dir,
             database,
@@ -259,6 +262,9 @@ impl Settings {
         }
         if let Some(track) = source.one_of("READERSHIP_TRACK_SOURCES", &[("on", true), ("off", false)]) {
             settings.track_sources = track;
+        }
+        if let Some(welcome) = source.one_of("READERSHIP_WELCOME_MAIL", &[("on", true), ("off", false)]) {
+            settings.welcome_mail = welcome;
         }
         settings.support_email = source.parsed("READERSHIP_SUPPORT_EMAIL", "an e-mail address");
         settings.secret_key = source.secret_key();

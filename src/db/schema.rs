@@ -139,6 +139,7 @@ diesel::table! {
         created_at -> BigInt,
         finished_at -> Nullable<BigInt>,
         change_id -> Nullable<Binary>,
+        member_id -> Nullable<Binary>,
     }
 }
 

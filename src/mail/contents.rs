@@ -6,8 +6,10 @@ use super::outbox::{Claimed, Kind};
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::db::{Conn, DbResult};
+use crate::mail::suppression;
 use crate::members::address::EmailAddress;
 use crate::members::{self, email_change};
+use crate::newsletters::unsubscribing;
 use crate::signin::links::{self, LinkState};
 use crate::signin::{Policy, codes};
 
@@ -23,6 +25,7 @@ pub fn read(
         Some(Kind::Link) => link(conn, settings, policy, mail, now),
         Some(Kind::AddressChanged) => address_changed(conn, settings, policy, mail, now),
         Some(Kind::AddressTaken) => address_taken(conn, settings, mail),
+        Some(Kind::Welcome) => welcome(conn, settings, policy, mail, now),
         None => Ok(None),
     }
 }
@@ -66,4 +69,25 @@ fn address_taken(conn: &mut Conn, settings: &Settings, mail: &Claimed) -> DbResu
     let Some(owner) = members::find_by_email(conn, &address)? else { return Ok(None) };
     let language = members::language_of(conn, owner)?.unwrap_or(settings.language);
     Ok(Some(letters::address_taken(settings, language)))
+}
+
+/// Nothing is said any more to somebody who has left every list, or whose mailbox does not exist.
+fn welcome(
+    conn: &mut Conn,
+    settings: &Settings,
+    policy: &Policy,
+    mail: &Claimed,
+    now: Timestamp,
+) -> DbResult<Option<Letter>> {
+    let Some(member) = mail.member_id else { return Ok(None) };
+    let Some(uuid) = members::uuid_of(conn, member)? else { return Ok(None) };
+    let Some(reader) = unsubscribing::holder(conn, uuid)?.filter(|reader| !reader.newsletters.is_empty()) else {
+        return Ok(None);
+    };
+    let Ok(address) = EmailAddress::parse(&reader.email) else { return Ok(None) };
+    if suppression::holds_back_newsletters(conn, &address, now)? {
+        return Ok(None);
+    }
+    let language = reader.language.unwrap_or(settings.language);
+    Ok(Some(letters::welcome(settings, language, &policy.key, uuid, &reader.newsletters)))
 }

@@ -2,11 +2,13 @@
 //! code, perhaps a button, paragraphs. The words come from `locales/`.
 
 use url::Url;
+use uuid::Uuid;
 
-use crate::config::Settings;
+use crate::config::{Settings, UnsubscribePage};
 use crate::members::address::EmailAddress;
 use crate::members::email_change::Change;
-use crate::secrets::Token;
+use crate::newsletters::{Newsletter, unsubscribing};
+use crate::secrets::{SecretKey, Token};
 use crate::signin::links::{LinkView, Purpose};
 use crate::texts::{Language, Value};
 
@@ -23,6 +25,18 @@ pub struct Letter {
     pub code: Option<String>,
     pub button: Option<Button>,
     pub closing: Vec<String>,
+    /// The mailing list it belongs to. Every mail that is not about what its reader just did has one.
+    pub list: Option<List>,
+}
+
+/// What mail programs must know of a mailing list (RFC 2919, RFC 8058).
+pub struct List {
+    /// `Name <slug.host of the site>`
+    pub id: String,
+    /// Ends it by a POST, without a page and without signing in.
+    pub one_click: String,
+    /// A page that asks, for the reader's eyes.
+    pub page: String,
 }
 
 pub struct Button {
@@ -111,6 +125,7 @@ pub fn link(settings: &Settings, link: &LinkView, token: &Token, code: Option<St
         code,
         button: Some(Button { label: button, url }),
         closing,
+        list: None,
     }
 }
 
@@ -132,6 +147,7 @@ pub fn address_changed(settings: &Settings, language: Language, change: &Change,
         code: None,
         button: Some(Button { label: words.t("mail-address-changed.button"), url: url.into() }),
         closing,
+        list: None,
     }
 }
 
@@ -146,5 +162,47 @@ pub fn address_taken(settings: &Settings, language: Language) -> Letter {
         code: None,
         button: None,
         closing: words.questions().into_iter().collect(),
+        list: None,
     }
+}
+
+/// To somebody who joined newsletters just now.
+pub fn welcome(
+    settings: &Settings,
+    language: Language,
+    key: &SecretKey,
+    member: Uuid,
+    newsletters: &[Newsletter],
+) -> Letter {
+    let words = Words { language, settings };
+    let names = newsletters.iter().map(|list| list.name.as_str()).collect::<Vec<_>>().join(", ");
+    Letter {
+        kind: "welcome",
+        language,
+        subject: words.t("mail-welcome.subject"),
+        opening: vec![words.fill("mail-welcome", &[("names", (&names).into())])],
+        code: None,
+        button: Some(Button { label: words.t("mail-welcome.button"), url: settings.site_url.to_string() }),
+        closing: words.questions().into_iter().collect(),
+        list: Some(list(settings, key, member, newsletters)),
+    }
+}
+
+/// The list of a mail: the one newsletter it is about, or all of them together.
+fn list(settings: &Settings, key: &SecretKey, member: Uuid, newsletters: &[Newsletter]) -> List {
+    let host = settings.site_url.host_str().unwrap_or("localhost");
+    let (id, uuid) = match newsletters {
+        [only] => (format!("{} <{}.{host}>", only.name, only.slug), Some(only.uuid)),
+        _ => (format!("{} <newsletters.{host}>", settings.site_title), None),
+    };
+    let one_click = unsubscribing::url(&settings.url, key, member, uuid);
+    let page = match settings.unsubscribe_page {
+        UnsubscribePage::Hosted => one_click.clone(),
+        // The widget asks for every list with the key it is given.
+        UnsubscribePage::Site => {
+            let everything = unsubscribing::url(&settings.url, key, member, None);
+            uuid.map_or(everything.clone(), |uuid| format!("{everything}&newsletter={uuid}"))
+        }
+    };
+    List { id, one_click, page }
 }

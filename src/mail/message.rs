@@ -38,6 +38,7 @@ struct Html<'a> {
     site_url: &'a str,
     copy_hint: &'a str,
     code_hint: &'a str,
+    unsubscribe: &'a str,
 }
 
 #[derive(Template)]
@@ -47,6 +48,7 @@ struct Text<'a> {
     site_title: &'a str,
     site_url: &'a str,
     code_hint: &'a str,
+    unsubscribe: &'a str,
 }
 
 /// Makes a mail. Its Message-ID is the outbox row's and stays the same on every try.
@@ -55,9 +57,14 @@ pub fn compose(settings: &Settings, mail: &Claimed, letter: &Letter) -> Result<O
     let (site_title, site_url) = (settings.site_title.as_str(), settings.site_url.as_str());
     let code_hint = letter.language.text("mail-code");
     let copy_hint = letter.language.text("mail-copy");
-    let text = Text { letter, site_title, site_url, code_hint: &code_hint }.render().map_err(broken)?;
+    let unsubscribe = letter.language.text("unsubscribe");
+    let text = Text { letter, site_title, site_url, code_hint: &code_hint, unsubscribe: &unsubscribe }
+        .render()
+        .map_err(broken)?;
     let html =
-        Html { letter, site_title, site_url, copy_hint: &copy_hint, code_hint: &code_hint }.render().map_err(broken)?;
+        Html { letter, site_title, site_url, copy_hint: &copy_hint, code_hint: &code_hint, unsubscribe: &unsubscribe }
+            .render()
+            .map_err(broken)?;
 
     let sender = settings.mail_from.as_ref().ok_or_else(|| Unsendable("no sender is set".to_owned()))?;
     let from = address(&sender.address)?;
@@ -78,12 +85,18 @@ pub fn compose(settings: &Settings, mail: &Claimed, letter: &Letter) -> Result<O
         .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text))
         .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(html));
     let mut message = builder.multipart(parts).map_err(|error| Unsendable(error.to_string()))?;
-    for (name, value) in [
+    let mut headers = vec![
         ("Auto-Submitted", "auto-generated".to_owned()),
         ("X-Auto-Response-Suppress", "All".to_owned()),
         ("Content-Language", letter.language.tag().to_owned()),
         ("Feedback-ID", format!("{}:{}", letter.kind, sender.address.domain())),
-    ] {
+    ];
+    if let Some(list) = &letter.list {
+        headers.push(("List-Id", one_line(&list.id)));
+        headers.push(("List-Unsubscribe", format!("<{}>", list.one_click)));
+        headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    }
+    for (name, value) in headers {
         message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
     }
     Ok(Outgoing { from, to, bytes: message.formatted() })

@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::{Lifetimes, Sending, seconds};
 use crate::db::schema::outbox;
 use crate::db::{Conn, DbError, DbResult};
-use crate::ids::{EmailChangeId, MagicLinkId, OutboxId};
+use crate::ids::{EmailChangeId, MagicLinkId, MemberId, OutboxId};
 
 /// Where a mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,16 +71,19 @@ pub enum Kind {
     AddressChanged,
     /// To a member whose address somebody else wanted to move to.
     AddressTaken,
+    /// To somebody who joined newsletters just now.
+    Welcome,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Link, Self::AddressChanged, Self::AddressTaken];
+    const ALL: [Self; 4] = [Self::Link, Self::AddressChanged, Self::AddressTaken, Self::Welcome];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Link => "link",
             Self::AddressChanged => "address_changed",
             Self::AddressTaken => "address_taken",
+            Self::Welcome => "welcome",
         }
     }
 
@@ -98,31 +101,33 @@ pub fn enqueue_link(
     expires_at: Timestamp,
     now: Timestamp,
 ) -> DbResult<()> {
-    let new = New { kind: Kind::Link, recipient, link: Some(link), change: None, state, expires_at };
-    insert(conn, &new, now)
+    let about = About { link: Some(link), ..About::default() };
+    insert(conn, &New { kind: Kind::Link, lane: Lane::SignIn, recipient, about, state, expires_at }, now)
 }
 
 /// How long a notice is worth sending.
 const NOTICE_LIFE_S: u64 = 72 * 3_600;
 
-/// Queues a notice, in the transaction of what it tells.
-pub fn enqueue_notice(
-    conn: &mut Conn,
-    kind: Kind,
-    recipient: &str,
-    change: Option<EmailChangeId>,
-    now: Timestamp,
-) -> DbResult<()> {
+/// Queues a mail that tells something, in the transaction of what it tells.
+pub fn enqueue_notice(conn: &mut Conn, kind: Kind, recipient: &str, about: About, now: Timestamp) -> DbResult<()> {
+    let lane = if kind == Kind::Welcome { Lane::Other } else { Lane::SignIn };
     let expires_at = now.plus(seconds(NOTICE_LIFE_S));
-    let new = New { kind, recipient, link: None, change, state: State::Waiting, expires_at };
-    insert(conn, &new, now)
+    insert(conn, &New { kind, lane, recipient, about, state: State::Waiting, expires_at }, now)
+}
+
+/// What stands behind a mail.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About {
+    pub link: Option<MagicLinkId>,
+    pub change: Option<EmailChangeId>,
+    pub member: Option<MemberId>,
 }
 
 struct New<'a> {
     kind: Kind,
+    lane: Lane,
     recipient: &'a str,
-    link: Option<MagicLinkId>,
-    change: Option<EmailChangeId>,
+    about: About,
     state: State,
     expires_at: Timestamp,
 }
@@ -132,10 +137,11 @@ fn insert(conn: &mut Conn, new: &New<'_>, now: Timestamp) -> DbResult<()> {
         .values((
             outbox::id.eq(OutboxId::new(now)),
             outbox::kind.eq(new.kind.as_str()),
-            outbox::lane.eq(Lane::SignIn.number()),
+            outbox::lane.eq(new.lane.number()),
             outbox::recipient.eq(new.recipient),
-            outbox::link_id.eq(new.link),
-            outbox::change_id.eq(new.change),
+            outbox::link_id.eq(new.about.link),
+            outbox::change_id.eq(new.about.change),
+            outbox::member_id.eq(new.about.member),
             outbox::state.eq(new.state.as_str()),
             outbox::next_attempt_at.eq(now),
             outbox::expires_at.eq(new.expires_at),
@@ -155,6 +161,7 @@ pub struct Claimed {
     pub recipient: String,
     pub link_id: Option<MagicLinkId>,
     pub change_id: Option<EmailChangeId>,
+    pub member_id: Option<MemberId>,
     pub attempts: i32,
     pub expires_at: Timestamp,
     pub created_at: Timestamp,

@@ -39,6 +39,13 @@ pub fn holds_back_signin(conn: &mut Conn, email: &EmailAddress, now: Timestamp) 
     Ok(since.is_some_and(|since| now < since.plus(seconds(SIGNIN_HELD_S))))
 }
 
+/// Whether newsletters are held back: whatever the reason is, until it is over or lifted.
+pub fn holds_back_newsletters(conn: &mut Conn, email: &EmailAddress, now: Timestamp) -> DbResult<bool> {
+    let until: Option<Option<Timestamp>> =
+        suppressions::table.find(email.key()).select(suppressions::until).get_result(conn).optional()?;
+    Ok(until.is_some_and(|until| until.is_none_or(|until| now < until)))
+}
+
 /// A link that came back from a mailbox proves that the mailbox works.
 pub fn lift_by_confirmation(conn: &mut Conn, email: &EmailAddress) -> DbResult<()> {
     diesel::delete(suppressions::table.find(email.key()).filter(suppressions::reason.eq("bounce"))).execute(conn)?;

@@ -16,7 +16,7 @@ use crate::db::schema::{email_changes, members, sessions};
 use crate::db::{Conn, DbError, DbResult};
 use crate::ids::{EmailChangeId, MemberId};
 use crate::limits::{self, Verdict, Window};
-use crate::mail::outbox::{self, Kind};
+use crate::mail::outbox::{self, About, Kind};
 use crate::secrets::{self, Sha256, Token};
 use crate::signin::links::{self, Purpose, Via};
 use crate::signin::{Policy, asking};
@@ -92,7 +92,7 @@ pub fn ask_new_address(
     if let Some(owner) = super::find_by_email(conn, new)? {
         // Their mail goes to the address the account has (I2).
         let recipient = super::email_of(conn, owner)?;
-        return outbox::enqueue_notice(conn, Kind::AddressTaken, &recipient, None, now);
+        return outbox::enqueue_notice(conn, Kind::AddressTaken, &recipient, About::default(), now);
     }
     send(conn, policy, Purpose::UpdateEmail, member, new, new, origin, now)
 }
@@ -143,7 +143,8 @@ pub fn apply(conn: &mut Conn, policy: &Policy, member: MemberId, new: &EmailAddr
         ))
         .execute(conn)?;
     events::record(conn, member, Event::EmailChanged, now)?;
-    outbox::enqueue_notice(conn, Kind::AddressChanged, &old, Some(id), now)?;
+    let about = About { change: Some(id), ..About::default() };
+    outbox::enqueue_notice(conn, Kind::AddressChanged, &old, about, now)?;
     Ok(true)
 }
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::labels;
+use super::{attribution, labels};
 use crate::clock::Timestamp;
 use crate::db::schema::{
     consent_texts, consents, email_changes, member_events, members, newsletters, outbox, sessions,
@@ -28,6 +28,7 @@ struct Person {
     created_at: Timestamp,
     updated_at: Timestamp,
     last_seen_at: Option<Timestamp>,
+    language: Option<String>,
     paused_until: Option<Timestamp>,
     erase_at: Option<Timestamp>,
 }
@@ -60,6 +61,8 @@ pub fn everything(conn: &mut Conn, member: MemberId) -> DbResult<Option<Value>> 
         "created_at": person.created_at.iso8601(),
         "updated_at": person.updated_at.iso8601(),
         "last_seen_at": iso(person.last_seen_at),
+        "language": person.language,
+        "attribution": attribution::of(conn, member)?,
         "newsletters_paused_until": iso(person.paused_until),
         "erased_at": iso(person.erase_at),
         "labels": labels::of(conn, member)?,

@@ -13,10 +13,11 @@ pub mod preferences;
 pub mod record;
 
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::db::schema::members;
-use crate::db::{Conn, DbResult, on_either};
+use crate::db::{Conn, DbError, DbResult, on_either};
 use crate::ids::{self, MemberId};
 use crate::texts::Language;
 use address::EmailAddress;
@@ -102,4 +103,10 @@ pub fn email_of(conn: &mut Conn, id: MemberId) -> DbResult<String> {
 pub fn language_of(conn: &mut Conn, id: MemberId) -> DbResult<Option<Language>> {
     let tag: Option<Option<String>> = members::table.find(id).select(members::language).get_result(conn).optional()?;
     Ok(tag.flatten().and_then(|tag| Language::of_tag(&tag)))
+}
+
+/// What strangers may know an account by, and what is in its unsubscribe links.
+pub fn uuid_of(conn: &mut Conn, id: MemberId) -> DbResult<Option<Uuid>> {
+    let bytes: Option<Vec<u8>> = members::table.find(id).select(members::uuid).get_result(conn).optional()?;
+    bytes.map(|bytes| Uuid::from_slice(&bytes).map_err(|error| DbError::Corrupt(error.to_string()))).transpose()
 }

@@ -71,7 +71,7 @@ impl Default for Mailbox {
 impl Mailbox {
     pub fn put(&self, from: String, to: Vec<String>, raw: Vec<u8>) {
         let mut mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = mails.last().map_or(0, |last| last.number) + 1;
+        let number = self.count() + 1;
         if mails.len() >= MOST {
             mails.drain(..MOST / 2);
         }

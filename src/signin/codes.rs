@@ -153,11 +153,10 @@ pub fn is_proven(policy: &Policy, link: MagicLinkId, given: &str, now: Timestamp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Lifetimes, Limits};
     use crate::secrets::SecretKey;
 
     fn policy(key: u8) -> Policy {
-        Policy { limits: Limits::default(), lifetimes: Lifetimes::default(), key: SecretKey::from_bytes([key; 32]) }
+        Policy::with_key(SecretKey::from_bytes([key; 32]))
     }
 
     #[test]

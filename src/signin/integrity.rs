@@ -49,13 +49,11 @@ pub fn check(policy: &Policy, token: &str, client: ClientNetwork, now: Timestamp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Lifetimes, Limits};
     use std::time::Duration;
 
     #[test]
     fn good_for_its_network_and_its_time() {
-        let policy =
-            Policy { limits: Limits::default(), lifetimes: Lifetimes::default(), key: SecretKey::from_bytes([1; 32]) };
+        let policy = Policy::with_key(SecretKey::from_bytes([1; 32]));
         let home = ClientNetwork::of("192.0.2.1".parse().unwrap());
         let elsewhere = ClientNetwork::of("192.0.2.2".parse().unwrap());
         let now = Timestamp::from_millis(1_000);

@@ -26,4 +26,13 @@ pub struct Policy {
     pub limits: Limits,
     pub lifetimes: Lifetimes,
     pub key: SecretKey,
+    /// Whether those who joined a newsletter get a mail that says so.
+    pub welcome_mail: bool,
+}
+
+impl Policy {
+    /// Everything at its default.
+    pub fn with_key(key: SecretKey) -> Self {
+        Self { limits: Limits::default(), lifetimes: Lifetimes::default(), key, welcome_mail: false }
+    }
 }

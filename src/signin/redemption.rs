@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::magic_links;
 use crate::db::{Conn, DbResult};
 use crate::ids::{MemberId, NewsletterId};
+use crate::mail::outbox::{self, About, Kind};
 use crate::mail::suppression;
 use crate::members::address::EmailAddress;
 use crate::members::events::Event;
@@ -85,11 +86,11 @@ pub fn redeem(
         Purpose::SignIn => Outcome::SignedIn,
         Purpose::SignUp if !is_new => Outcome::SignedIn,
         Purpose::SignUp => {
-            join_lists(conn, member, is_new, &link, &wishes, now)?;
+            join_lists(conn, policy, member, is_new, &link, &wishes, now)?;
             Outcome::SignedUp
         }
         Purpose::Subscribe => {
-            let joined = join_lists(conn, member, is_new, &link, &wishes, now)?;
+            let joined = join_lists(conn, policy, member, is_new, &link, &wishes, now)?;
             if is_new || !joined.is_empty() { Outcome::Subscribed } else { Outcome::AlreadySubscribed }
         }
         Purpose::UpdateEmail => Outcome::EmailChanged,
@@ -165,6 +166,7 @@ fn account_of(
 /// Puts the member on the lists that were chosen, with proof of consent; returns the new ones.
 fn join_lists(
     conn: &mut Conn,
+    policy: &Policy,
     member: MemberId,
     is_new: bool,
     link: &LinkRow,
@@ -182,6 +184,11 @@ fn join_lists(
             .collect(),
     };
     let joined = subscriptions::subscribe(conn, member, &chosen, now)?;
+    if policy.welcome_mail && !joined.is_empty() {
+        let recipient = members::email_of(conn, member)?;
+        let about = About { member: Some(member), ..About::default() };
+        outbox::enqueue_notice(conn, Kind::Welcome, &recipient, about, now)?;
+    }
     if is_new || !joined.is_empty() {
         let consent = Consent {
             text: &wishes.consent_text,

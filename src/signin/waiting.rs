@@ -131,13 +131,11 @@ pub fn grant(conn: &mut Conn, policy: &Policy, token: &Token, given: &str, now: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Lifetimes, Limits};
     use crate::secrets::SecretKey;
 
     #[test]
     fn a_number_has_two_digits_and_is_the_browsers_own() {
-        let policy =
-            Policy { limits: Limits::default(), lifetimes: Lifetimes::default(), key: SecretKey::from_bytes([1; 32]) };
+        let policy = Policy::with_key(SecretKey::from_bytes([1; 32]));
         let numbers: std::collections::BTreeSet<String> =
             (0..=255_u8).map(|byte| number(&policy, &[byte; 32])).collect();
         assert!(numbers.len() > 60 && numbers.iter().all(|number| number.len() == 2));

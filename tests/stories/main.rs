@@ -3,12 +3,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod account;
 mod answering;
 mod backing_up;
+mod codes;
 mod limits;
 mod links;
 mod mailing;
 mod members_api;
 mod sessions;
+mod shapes;
 mod signing_in;
 mod subscribing;
+mod tokens;
+mod unsubscribing;
+mod waiting;

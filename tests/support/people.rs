@@ -135,6 +135,13 @@ impl Person {
         self.presses("members/", link).await
     }
 
+    /// The same where the asking browser waits: the page has a second button then.
+    pub async fn confirms_waited(&self, link: &str) -> Answer {
+        let page = self.opens(link).await;
+        assert_eq!((page.status.as_u16(), page.body.matches("<button").count()), (200, 2), "{}", page.body);
+        self.presses("members/", link).await
+    }
+
     /// Presses the button of a link's page.
     pub async fn presses(&self, path: &str, link: &str) -> Answer {
         let origin = self.base.origin().ascii_serialization();
@@ -149,6 +156,13 @@ impl Person {
             204 => None,
             status => panic!("{status} {}", answer.body),
         }
+    }
+
+    /// `GET /members/api/session/`: the identity token.
+    pub async fn identity(&self) -> String {
+        let answer = self.get("members/api/session/").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
     }
 
     pub async fn integrity_token(&self) -> String {

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, SqliteConnection};
 use readership::app::{App, Running};
 use readership::clock::Clock;
 use readership::config::{DatabaseUrl, Settings};
@@ -285,6 +287,24 @@ impl World {
         let mut bytes = std::fs::read(path).unwrap();
         bytes.extend(std::fs::read(path.with_extension("db-wal")).unwrap_or_default());
         bytes
+    }
+
+    /// Does now what the janitor does every few minutes.
+    pub async fn tidies(&self) {
+        let app = self.app();
+        let (policy, now) = (app.policy.clone(), app.now());
+        app.db.write(move |conn| readership::app::tidy_once(conn, &policy, now)).await.unwrap();
+    }
+
+    /// Gives back the room of what was deleted, so that nothing of it stands in the files.
+    pub async fn vacuum(&self) {
+        match &self.settings.database {
+            DatabaseUrl::Sqlite(path) => {
+                let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+                conn.batch_execute("PRAGMA busy_timeout = 5000; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+            }
+            DatabaseUrl::Postgres(url) => PgConnection::establish(url).unwrap().batch_execute("VACUUM").unwrap(),
+        }
     }
 
     pub fn folder(&self) -> &std::path::Path {

@@ -1,6 +1,7 @@
 DROP TABLE tiers;
 DROP TABLE api_keys;
 ALTER TABLE signing_keys DROP COLUMN retired_at;
+ALTER TABLE outbox DROP COLUMN member_id;
 ALTER TABLE outbox DROP COLUMN change_id;
 DROP TABLE erased_addresses;
 DROP TABLE email_changes;

@@ -50,8 +50,9 @@ CREATE TABLE erased_addresses (
     erased_at BIGINT NOT NULL
 ) WITHOUT ROWID;
 
--- The mail about a change of address.
+-- The mail about a change of address, and the one that is about its member.
 ALTER TABLE outbox ADD COLUMN change_id BLOB;
+ALTER TABLE outbox ADD COLUMN member_id BLOB;
 
 -- A key that another one replaced is published until the last token it signed is over.
 ALTER TABLE signing_keys ADD COLUMN retired_at BIGINT;
