@@ -49,6 +49,15 @@ impl Answer {
         self
     }
 
+    /// The browser is sent to a page of this service, where this note shows.
+    #[track_caller]
+    pub fn lands_on_own(&self, fragment: &str) -> &Self {
+        assert!(self.status.is_redirection(), "{} {}", self.status, self.body);
+        assert!(self.location().contains("/members/account/"), "{}", self.location());
+        assert!(self.location().ends_with(&format!("#{fragment}")), "{}", self.location());
+        self
+    }
+
     /// The page has one button, and this token in it.
     #[track_caller]
     pub fn is_page_with_button(&self, status: u16) -> &Self {
