@@ -4,6 +4,8 @@ mod chromium;
 mod footer;
 mod newsroom;
 mod pages;
+mod portal;
+mod portal_site;
 #[path = "../support/mod.rs"]
 mod support;
 
