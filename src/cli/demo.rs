@@ -52,6 +52,10 @@ Try this:
   2. Open the inbox: the mail is there. Its link brings you back, subscribed and signed in.
   3. Open the same link in a private window: it shows a page and asks before it does anything.
   4. {newsroom}plain/ is the same page without any script.
+  5. {members}members/account/ is your account: newsletters, address, language, devices, your data.
+  6. Sign out, then \"Sign in\" at the top of the newsroom: the page that waits takes the code of the mail,
+     or goes on by itself when you open the link in another browser and type its number there.
+  7. The welcome mail ends with a link to unsubscribe.
 
 Ctrl-C ends it.\n",
             newsroom = demo.newsroom,

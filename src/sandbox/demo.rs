@@ -98,6 +98,8 @@ fn settings(options: &DemoOptions, newsroom: &Url, members: &Url, smtp: SmtpServ
     settings.smtp = Some(smtp);
     settings.mail_from =
         Some("REX Wire <wire@rexwire.test>".parse().map_err(|()| anyhow::anyhow!("a constant sender"))?);
+    // So that there is a newsletter-like mail with a link to unsubscribe.
+    settings.welcome_mail = true;
     // Whoever tries things out asks more often than a reader would.
     settings.limits.client_per_minute = 0;
     settings.limits.client_per_hour = 0;

@@ -7,12 +7,13 @@
 
 use diesel::prelude::*;
 
-use super::Policy;
 use super::links::{self, LinkRow, LinkState, LinkView};
 use super::redemption::{self, Browser, Redeemed};
+use super::{Policy, present};
 use crate::clock::Timestamp;
 use crate::db::schema::magic_links;
 use crate::db::{Conn, DbResult};
+use crate::members;
 use crate::secrets::{self, Sha256, Token};
 
 /// The number that the asking browser shows. It depends on its cookie alone, so that it says
@@ -64,6 +65,10 @@ pub enum Arrived {
     Standing(Standing),
     /// It was let in, and now is.
     Redeemed(Redeemed),
+    /// The link was used in another tab of this very browser.
+    SignedInAlready {
+        return_to: Option<String>,
+    },
 }
 
 /// The asking browser shows its page: notes that it waits, or completes what was granted.
@@ -82,10 +87,30 @@ pub fn arrive(
         let token = links::token(policy, link.id);
         return redemption::redeem(conn, policy, &token, browser, now).map(Arrived::Redeemed);
     }
+    if standing == Standing::UsedElsewhere && is_signed_in_by(conn, policy, browser, &link, now)? {
+        return Ok(Arrived::SignedInAlready { return_to: link.return_to });
+    }
     if standing == Standing::Waiting && link.waited_since.is_none() {
         diesel::update(magic_links::table.find(link.id)).set(magic_links::waited_since.eq(now)).execute(conn)?;
     }
     Ok(Arrived::Standing(standing))
+}
+
+/// Whether this browser has a session of the member the link was for.
+fn is_signed_in_by(
+    conn: &mut Conn,
+    policy: &Policy,
+    browser: &Browser,
+    link: &LinkRow,
+    now: Timestamp,
+) -> DbResult<bool> {
+    let Some(session) = &browser.session else {
+        return Ok(false);
+    };
+    match present::who(conn, &policy.lifetimes, session, now)? {
+        Some(who) => members::owns(conn, who.id, &link.email()?),
+        None => Ok(false),
+    }
 }
 
 /// What became of letting the asking browser in.

@@ -104,6 +104,15 @@ impl Chromium {
         self.until(css, async |page| page.client.find(Locator::Css(css)).await.is_ok()).await;
     }
 
+    /// Waits until the page's heading says this; while a page gives way to another it may have none.
+    pub async fn is_headed(&self, words: &str) {
+        self.until(words, async |page| match page.client.find(Locator::Css("h1")).await {
+            Ok(heading) => heading.text().await.is_ok_and(|text| text == words),
+            Err(_) => false,
+        })
+        .await;
+    }
+
     /// The id of the element that has the focus.
     pub async fn focus(&self) -> String {
         match self.client.active_element().await {

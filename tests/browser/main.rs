@@ -1,13 +1,17 @@
-//! The demo's footer in a real Chromium: without any script and with the optional one.
+//! The demo and Ghost's widget in a real Chromium, with scripts and without.
 
+mod account;
 mod chromium;
 mod footer;
+mod keyboard;
+mod looks;
 mod newsroom;
 mod pages;
 mod portal;
 mod portal_site;
 #[path = "../support/mod.rs"]
 mod support;
+mod waiting;
 
 /// Tells a visit on both databases.
 #[macro_export]

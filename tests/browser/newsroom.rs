@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 use readership::config::DatabaseUrl;
 use readership::sandbox::demo::{Demo, DemoOptions};
-use readership::sandbox::mailbox::Mailbox;
+use readership::sandbox::mailbox::{Mailbox, ReceivedMail};
 use tokio::sync::oneshot;
 
 use super::chromium::{Chromium, Script};
@@ -59,10 +59,27 @@ impl Newsroom {
         }
     }
 
-    /// The link in the newest of `count` mails to this address.
+    /// The link in the `count`th mail to this address that has one to sign in or to confirm with.
     pub async fn link(&self, address: &str, count: usize) -> String {
-        let mails = self.mailbox.wait_for(address, count, PATIENCE).await;
-        mails.unwrap_or_else(|| panic!("no {count} mails to {address} came")).pop().unwrap().link().unwrap()
+        self.mail(address, &format!("link {count}"), |mails| mails.iter().filter_map(ReceivedMail::link).nth(count - 1))
+            .await
+    }
+
+    /// The address at the end of a newsletter-like mail.
+    pub async fn unsubscribe_link(&self, address: &str) -> String {
+        let in_mail = |mail: &ReceivedMail| address_with("/unsubscribe/?", &mail.text());
+        self.mail(address, "a newsletter-like mail", |mails| mails.iter().find_map(in_mail)).await
+    }
+
+    /// What is looked for in the mails to this address, once it is there.
+    pub async fn mail<T>(&self, address: &str, what: &str, find: impl Fn(Vec<ReceivedMail>) -> Option<T>) -> T {
+        for count in 1.. {
+            let Some(mails) = self.mailbox.wait_for(address, count, PATIENCE).await else { break };
+            if let Some(found) = find(mails) {
+                return found;
+            }
+        }
+        panic!("{what} did not come to {address}")
     }
 
     /// Breaks the database in a way that every request notices, or mends it again.
@@ -86,6 +103,11 @@ impl Drop for Newsroom {
             thread.join().unwrap();
         }
     }
+}
+
+/// The first address in a text that has this part.
+pub fn address_with(part: &str, text: &str) -> Option<String> {
+    text.split_whitespace().find(|word| word.contains(part)).map(str::to_owned)
 }
 
 /// Somebody at the footer.

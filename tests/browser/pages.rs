@@ -1,9 +1,10 @@
 //! Every page by keyboard, on a phone and on a desk, light and dark.
 
 use fantoccini::key::Key;
-use serde_json::Value;
 
-use crate::chromium::{Chromium, Script, keep};
+use crate::chromium::{Script, keep};
+use crate::keyboard::{enter, press, press_key, tab_to};
+use crate::looks::is_fit;
 use crate::newsroom::Reader;
 use crate::visit;
 
@@ -13,75 +14,23 @@ visit! {
         let here = Reader::at(&newsroom, Script::Off).await;
         tab_to(&here.browser, "#subscribe-email").await;
         press(&here.browser, "ada@reader.test").await;
-        press(&here.browser, &char::from(Key::Enter).to_string()).await;
+        press_key(&here.browser, Key::Enter).await;
         here.sees("pending", "Success! Check your email for magic link to sign-in.").await;
         here.browser.close().await;
 
         // The link in another browser asks first.
         let there = Reader::at(&newsroom, Script::Off).await;
         there.opens_link("ada@reader.test", 1).await;
-        tab_to(&there.browser, "main button").await;
-        press(&there.browser, &char::from(Key::Enter).to_string()).await;
+        enter(&there.browser, "main button").await;
         there.sees("subscribe-ok", "You've successfully subscribed to REX Wire.").await;
 
         there.browser.goto(&format!("{}members/account/", newsroom.members)).await;
-        tab_to(&there.browser, "form[action*=signout] button").await;
-        press(&there.browser, &char::from(Key::Enter).to_string()).await;
+        enter(&there.browser, "form[action*=signout] button").await;
         there.browser.until("back at the site", async |page| page.address().await.starts_with(&newsroom.site)).await;
         there.browser.goto(&format!("{}members/account/", newsroom.members)).await;
         there.browser.waits_for("#email").await;
         there.browser.close().await;
     }
-}
-
-async fn press(page: &Chromium, keys: &str) {
-    page.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
-}
-
-/// Presses Tab until the focus is there; what has the focus can always be seen.
-async fn tab_to(page: &Chromium, css: &str) {
-    let wanted = page.find(css).await.element_id();
-    for _ in 0..30 {
-        press(page, &char::from(Key::Tab).to_string()).await;
-        let active = page.client.active_element().await.unwrap();
-        assert!(active.is_displayed().await.unwrap(), "the focus is where nobody sees it, on the way to {css}");
-        if active.element_id() == wanted {
-            return;
-        }
-    }
-    panic!("{css} is not reached by Tab");
-}
-
-/// What a page does wrong at its present size: things beyond its edge, small targets, faint text.
-const FAULTS: &str = r"
-const faults = [];
-if (document.documentElement.scrollWidth > innerWidth) faults.push('wider than the window: ' + document.documentElement.scrollWidth);
-const rgb = c => c.match(/[\d.]+/g).map(Number);
-const light = c => { const [r, g, b] = rgb(c).slice(0, 3).map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b };
-const paper = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if ((rgb(c)[3] ?? 1) === 1) return c } return matchMedia('(prefers-color-scheme: dark)').matches ? 'rgb(18,18,18)' : 'rgb(255,255,255)' };
-for (const e of document.querySelectorAll('p, a, h1, h2, label, button, dt, dd, legend, summary, input')) {
-  const box = e.getBoundingClientRect();
-  if (!box.width || box.right < 0) continue;
-  const pair = [light(getComputedStyle(e).color), light(paper(e))].sort((a, b) => b - a);
-  const contrast = (pair[0] + .05) / (pair[1] + .05);
-  if (contrast < 4.5) faults.push(`${e.tagName} ${e.textContent.trim().slice(0, 20)}: contrast ${contrast.toFixed(2)}`);
-  const inText = e.tagName === 'A' && e.closest('p');
-  if (e.matches('button, a, summary, input:not([type=hidden]):not([type=checkbox])') && !inText && box.height < 43.5)
-    faults.push(`${e.tagName} ${e.textContent.trim().slice(0, 20)}: only ${box.height} high`);
-}
-if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
-for (const i of document.querySelectorAll('input:not([type=hidden]):not([aria-hidden])')) if (!i.labels.length) faults.push('no label: ' + i.name);
-return faults;
-";
-
-async fn is_fit(page: &Chromium, name: &str) {
-    for (width, scheme) in [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")] {
-        page.looks_like(width, scheme).await;
-        page.pictures(&format!("{name}-{width}-{scheme}")).await;
-        let faults = page.asks_page(FAULTS).await;
-        assert_eq!(faults, Value::Array(vec![]), "{name} at {width} pixels, {scheme}");
-    }
-    page.looks_like(1280, "light").await;
 }
 
 visit! {
@@ -111,8 +60,10 @@ visit! {
         reader.sees("subscribe-ok", "You've successfully subscribed to REX Wire.").await;
         page.goto(&link).await;
         is_fit(page, "link-used").await;
-        page.goto(&format!("{members}members/account/")).await;
-        is_fit(page, "account").await;
+        for (name, path) in ACCOUNT {
+            page.goto(&format!("{members}members/account/{path}")).await;
+            is_fit(page, name).await;
+        }
         page.goto(&format!("{members}members/signout/")).await;
         is_fit(page, "signout").await;
         page.goto(&format!("{members}members/nothing-here/")).await;
@@ -121,6 +72,94 @@ visit! {
         is_fit(page, "inbox").await;
         page.clicks("main a[href*=mail]").await;
         is_fit(page, "inbox-mail").await;
+        reader.browser.close().await;
+    }
+}
+
+/// The pages of an account, by the names their pictures are kept under.
+const ACCOUNT: [(&str, &str); 8] = [
+    ("account", ""),
+    ("account-done", "?done=name"),
+    ("account-newsletters", "newsletters/"),
+    ("account-email", "email/"),
+    ("account-language", "language/"),
+    ("account-devices", "devices/"),
+    ("account-data", "data/"),
+    ("account-delete", "delete/"),
+];
+
+visit! {
+    async fn what_leads_through_mails_fits_too(newsroom: Newsroom) {
+        let reader = Reader::at(&newsroom, Script::On).await;
+        let page = &reader.browser;
+        let members = &newsroom.members;
+        page.goto(&format!("{members}members/waiting/")).await;
+        is_fit(page, "waiting-nothing").await;
+        page.goto(&format!("{members}members/subscribe/")).await;
+        page.types("#email", "ada@reader.test").await;
+        page.clicks("main form button").await;
+        page.waits_for("#code").await;
+        is_fit(page, "waiting").await;
+        page.types("#code", "000000").await;
+        page.clicks("#code-form button").await;
+        page.waits_for("#code-error").await;
+        is_fit(page, "waiting-code-wrong").await;
+
+        let phone = Reader::at(&newsroom, Script::Off).await;
+        phone.opens_link("ada@reader.test", 1).await;
+        is_fit(&phone.browser, "link-with-number").await;
+        phone.browser.types("#number", "00").await;
+        phone.browser.clicks("section button").await;
+        phone.browser.waits_for("#number-error").await;
+        is_fit(&phone.browser, "link-wrong-number").await;
+        phone.browser.clicks("main button").await;
+        phone.browser.until("signed in", async |page| page.address().await.contains("subscribe-ok")).await;
+
+        page.is_headed("The link was used in another browser").await;
+        is_fit(page, "waiting-used-elsewhere").await;
+
+        let unsubscribe = newsroom.unsubscribe_link("ada@reader.test").await;
+        page.goto(&unsubscribe).await;
+        is_fit(page, "unsubscribe").await;
+        page.clicks("main button").await;
+        page.waits_for("#done").await;
+        is_fit(page, "unsubscribe-done").await;
+        page.goto(&format!("{unsubscribe}x")).await;
+        is_fit(page, "unsubscribe-bad-link").await;
+        phone.browser.close().await;
+        reader.browser.close().await;
+    }
+}
+
+visit! {
+    /// Arabic is read from the right: the same pages, mirrored.
+    async fn every_page_fits_from_right_to_left(newsroom: Newsroom) {
+        let reader = Reader::at(&newsroom, Script::On).await;
+        let page = &reader.browser;
+        let members = &newsroom.members;
+        for form in ["subscribe", "signup", "signin"] {
+            page.goto(&format!("{members}members/{form}/?lang=ar")).await;
+            assert_eq!(page.find("html").await.attr("dir").await.unwrap().as_deref(), Some("rtl"));
+            is_fit(page, &format!("ar-{form}")).await;
+        }
+        page.goto(&format!("{members}members/subscribe/?lang=ar")).await;
+        page.types("#email", "ada@reader.test").await;
+        page.clicks("main form button").await;
+        page.waits_for("#code").await;
+        is_fit(page, "ar-waiting").await;
+        let link = newsroom.link("ada@reader.test", 1).await;
+        let phone = Reader::at(&newsroom, Script::Off).await;
+        phone.browser.goto(&link).await;
+        is_fit(&phone.browser, "ar-link").await;
+        phone.browser.close().await;
+        page.goto(&link).await;
+        for (name, path) in ACCOUNT {
+            page.goto(&format!("{members}members/account/{path}")).await;
+            assert_eq!(page.find("html").await.attr("dir").await.unwrap().as_deref(), Some("rtl"), "{path}");
+            is_fit(page, &format!("ar-{name}")).await;
+        }
+        page.goto(&newsroom.unsubscribe_link("ada@reader.test").await).await;
+        is_fit(page, "ar-unsubscribe").await;
         reader.browser.close().await;
     }
 }

@@ -106,6 +106,23 @@ story! {
 }
 
 story! {
+    /// The mail is read in another tab of the browser that asked: its page goes on too.
+    async fn another_tab_of_the_same_browser_is_here_already(world: World) {
+        world.member("ada@example.org").await;
+        let desk = world.visitor();
+        waits(&desk, "ada@example.org").await;
+        desk.opens(&world.nth_link("ada@example.org", 2).await).await.lands_on("members-signin-ok");
+        let answer = desk.get("members/waiting/").await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, "http://site.test/"));
+        // Signed in as somebody else, this browser is not the one the link let in.
+        let other = world.member("bob@example.org").await;
+        waits(&other, "ada@example.org").await;
+        world.visitor().confirms_waited(&world.nth_link("ada@example.org", 3).await).await.lands_on("members-signin-ok");
+        assert!(other.get("members/waiting/").await.body.contains("used in another browser"));
+    }
+}
+
+story! {
     async fn who_waits_is_told_that_the_link_was_used_elsewhere(world: World) {
         world.member("ada@example.org").await;
         let (desk, phone) = (world.visitor(), world.visitor());

@@ -282,7 +282,7 @@ fn note_of(done: &Done) -> Note {
 }
 
 /// The stored address, checked once more: the settings may have changed since.
-fn home_or(app: &App, return_to: Option<&str>) -> ReturnTo {
+pub fn home_or(app: &App, return_to: Option<&str>) -> ReturnTo {
     return_to.and_then(|text| ReturnTo::parse(text, &app.settings)).unwrap_or_else(|| ReturnTo::home(&app.settings))
 }
 

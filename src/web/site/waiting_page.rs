@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::forms::read_own;
-use super::link_page::arrived;
+use super::link_page::{arrived, home_or};
 use super::pages::{self, Frame};
 use crate::app::App;
 use crate::db::DbResult;
@@ -51,6 +51,7 @@ pub async fn show(app: web::Data<App>, client: Client, request: HttpRequest) -> 
     let is_typing = Form::parse(request.query_string().as_bytes()).get("code").is_some();
     match arrived_at {
         Arrived::Redeemed(Redeemed::Done(done)) => Ok(arrived(&app, &done, StatusCode::SEE_OTHER)),
+        Arrived::SignedInAlready { return_to } => Ok(pages::see_other(home_or(&app, return_to.as_deref()).as_str())),
         Arrived::Redeemed(_) | Arrived::Standing(Standing::Over) => over(&app, "waiting-over", "waiting-over.text"),
         Arrived::Standing(Standing::UsedElsewhere) => over(&app, "waiting-elsewhere", "waiting-elsewhere.text"),
         Arrived::Standing(Standing::Waiting | Standing::Granted) => {
