@@ -2,10 +2,10 @@
 //! the site is called, what one can subscribe to, what it costs. Its key stands in web pages; it
 //! keeps nothing secret.
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::answer::public_json;
 use super::body::Form;
 use super::error::{ApiError, ApiResult};
 use super::members_api::site::PROTOCOL_VERSION;
@@ -40,18 +40,12 @@ async fn admit(app: &App, request: &HttpRequest) -> ApiResult<()> {
     }
 }
 
-fn answer(body: &Value) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "public, max-age=0"))
-        .insert_header((HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"))
-        .insert_header(("content-type", "application/json; charset=utf-8"))
-        .body(body.to_string())
-}
+const CHECKED_EACH_TIME: &str = "public, max-age=0";
 
 /// `GET /ghost/api/content/settings/`.
 pub async fn settings(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpResponse> {
     admit(&app, &request).await?;
-    Ok(answer(&json!({"settings": settings_of(&app), "meta": {}})))
+    Ok(public_json(CHECKED_EACH_TIME, &json!({"settings": settings_of(&app), "meta": {}})))
 }
 
 /// Every key that the protocol's public settings have; what a site without pages of ours cannot
@@ -166,7 +160,7 @@ pub async fn tiers(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpR
     let query = Form::parse(request.query_string().as_bytes());
     let include: Vec<&str> = query.get("include").map(|list| list.split(',').collect()).unwrap_or_default();
     let shown: Vec<Value> = tiers.iter().map(|tier| tier_json(tier, &include)).collect();
-    Ok(answer(&json!({"tiers": shown, "meta": pagination(tiers.len(), 1, None)})))
+    Ok(public_json(CHECKED_EACH_TIME, &json!({"tiers": shown, "meta": pagination(tiers.len(), 1, None)})))
 }
 
 fn tier_json(tier: &Tier, include: &[&str]) -> Value {
@@ -204,7 +198,10 @@ pub async fn newsletters(app: web::Data<App>, request: HttpRequest) -> ApiResult
     let sender = app.settings.mail_from.as_ref().map(|sender| sender.address.as_given());
     let lists = app.db.read(newsletters::active).await?;
     let shown: Vec<Value> = lists.iter().map(|list| newsletter_json(list, sender.as_deref())).collect();
-    Ok(answer(&json!({"newsletters": shown, "meta": pagination(lists.len(), 1, Some(limit(&request)))})))
+    Ok(public_json(
+        CHECKED_EACH_TIME,
+        &json!({"newsletters": shown, "meta": pagination(lists.len(), 1, Some(limit(&request)))}),
+    ))
 }
 
 fn newsletter_json(list: &Newsletter, sender: Option<&str>) -> Value {
@@ -229,5 +226,5 @@ pub async fn offer(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpR
 /// `GET /ghost/api/content/recommendations/`: no site is recommended.
 pub async fn recommendations(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpResponse> {
     admit(&app, &request).await?;
-    Ok(answer(&json!({"recommendations": [], "meta": pagination(0, 0, Some(limit(&request)))})))
+    Ok(public_json(CHECKED_EACH_TIME, &json!({"recommendations": [], "meta": pagination(0, 0, Some(limit(&request)))})))
 }

@@ -9,8 +9,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 
-use super::current;
 use super::page_error::PageError;
+use super::{answer, current};
 use crate::db::DbError;
 
 /// An answer of the members API that is no success (protocol D.2).
@@ -141,21 +141,18 @@ impl ResponseError for ApiError {
         if let Some(wait) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, wait.as_secs().max(1).to_string()));
         }
-        response.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8"));
-        response.body(
-            json!({"errors": [{
-                "message": self.message,
-                "context": self.context,
-                "type": self.kind,
-                "details": null,
-                "property": self.property,
-                "help": null,
-                "code": self.code,
-                "id": current::id(),
-                "ghostErrorCode": null,
-            }]})
-            .to_string(),
-        )
+        let error = json!({
+            "message": self.message,
+            "context": self.context,
+            "type": self.kind,
+            "details": null,
+            "property": self.property,
+            "help": null,
+            "code": self.code,
+            "id": current::id(),
+            "ghostErrorCode": null,
+        });
+        answer::json_in(&mut response, &json!({"errors": [error]}))
     }
 }
 
@@ -203,9 +200,4 @@ impl actix_web::Responder for ApiError {
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         self.error_response()
     }
-}
-
-/// A refusal that the protocol writes as plain text.
-pub fn plain(status: StatusCode, text: &'static str) -> HttpResponse {
-    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text)
 }

@@ -8,7 +8,7 @@ use crate::support::world::PATIENCE;
 #[test]
 fn help_names_every_command() {
     let help = printed(&bare(&["--help"]).output().unwrap());
-    for command in ["serve", "demo", "migrate", "doctor", "backup", "restore", "sending", "newsletters"] {
+    for command in ["serve", "demo", "migrate", "doctor", "backup", "restore", "sending", "newsletters", "keys"] {
         assert!(help.contains(&format!("  {command}")), "{command} is missing:\n{help}");
         let output = bare(&[command, "--help"]).output().unwrap();
         assert!(output.status.success() && printed(&output).contains("Usage: readership"), "{output:?}");
@@ -91,6 +91,46 @@ process! {
         assert!(printed(&installation.run(&["newsletters", "list"])).contains("weekend-read"));
         let ada = Person::new(installation.url.clone());
         ada.asks_with("subscribe", "ada@example.org", &[("newsletter", "weekend-read")]).await.lands_on("members-pending");
+        drop(program);
+    }
+}
+
+process! {
+    /// Shown for web pages and programs, and replaced while it runs.
+    async fn keys_are_shown_and_replaced(installation: Installation) {
+        let refused = installation.run(&["keys"]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(errors(&refused).contains("readership serve"), "{refused:?}");
+
+        let program = installation.serve().await;
+        let keys = || -> serde_json::Value { serde_json::from_str(&printed(&installation.run(&["keys", "--json"]))).unwrap() };
+        let before = keys();
+        let content = before["content"].as_str().unwrap().to_owned();
+        let said = printed(&installation.run(&["keys"]));
+        assert!(said.contains(&content) && said.contains("keep it secret"), "{said}");
+        let widget = Person::new(installation.url.clone());
+        let settings = async |key: &str| widget.get(&format!("ghost/api/content/settings/?key={key}")).await.status.as_u16();
+        assert_eq!(settings(&content).await, 200);
+
+        assert!(installation.run(&["keys", "rotate", "content"]).status.success());
+        let after = keys();
+        assert_ne!(after["content"], before["content"]);
+        assert_eq!(after["admin"], before["admin"], "one key at a time");
+        assert_eq!(settings(&content).await, 401);
+        assert_eq!(settings(after["content"].as_str().unwrap()).await, 200);
+        assert!(installation.run(&["keys", "rotate", "admin"]).status.success());
+        assert_ne!(keys()["admin"], before["admin"]);
+
+        let known = async || widget.get("members/.well-known/jwks.json").await.json()["keys"].as_array().unwrap().len();
+        assert_eq!(known().await, 1);
+        let said = printed(&installation.run(&["keys", "rotate", "signing"]));
+        assert!(said.contains("within a few seconds"), "{said}");
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while known().await != 2 {
+            assert!(std::time::Instant::now() < deadline, "the running program takes up the new key");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(installation.run(&["keys", "rotate", "front-door"]).status.code(), Some(2));
         drop(program);
     }
 }

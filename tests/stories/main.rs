@@ -7,6 +7,7 @@ mod account;
 mod answering;
 mod backing_up;
 mod codes;
+mod headers;
 mod languages;
 mod limits;
 mod links;

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::identity;
 use crate::app::App;
+use crate::web::answer::{self, plain};
 use crate::web::body;
-use crate::web::error::{ApiError, ApiResult, plain};
+use crate::web::error::{ApiError, ApiResult};
 
 async fn read_body(app: &App, request: &HttpRequest, payload: Payload) -> ApiResult<Value> {
     body::json(request, payload, &app.settings.http).await
@@ -117,5 +118,5 @@ pub async fn offers(app: web::Data<App>, request: HttpRequest, payload: Payload)
     if !matches!(text(&body, "redemption_type"), "" | "retention" | "signup") {
         return Ok(plain(StatusCode::BAD_REQUEST, "Invalid redemption_type"));
     }
-    Ok(HttpResponse::Ok().json(json!({"offers": []})))
+    Ok(answer::json(&json!({"offers": []})))
 }

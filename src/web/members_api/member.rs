@@ -1,4 +1,4 @@
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
+use actix_web::http::header::{CONTENT_TYPE, SET_COOKIE};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use crate::members::name::{self, NotAName};
 use crate::members::preferences::{self, Changes, Place};
 use crate::members::record;
 use crate::signin::present::{self, Present};
+use crate::web::answer::JSON;
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
@@ -34,8 +35,6 @@ fn record_of(app: &App, present: &Present) -> HttpResponse {
     let json = record::to_json(&present.member, &present.newsletters, &app.settings.url, &app.policy.key, app.now());
     HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(json)
 }
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// Nobody is signed in, and the cookie that says so is of no use any more.
 pub fn signed_out(app: &App) -> HttpResponse {

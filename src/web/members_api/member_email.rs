@@ -9,8 +9,9 @@ use crate::members::address::EmailAddress;
 use crate::members::email_change::{self, Origin, Wish, Wished};
 use crate::signin::links::Via;
 use crate::signin::present;
+use crate::web::answer::plain;
 use crate::web::client::Client;
-use crate::web::error::{ApiError, ApiResult, plain};
+use crate::web::error::{ApiError, ApiResult};
 use crate::web::{body, origin};
 
 #[derive(Deserialize)]

@@ -12,9 +12,10 @@ use crate::members::address::EmailAddress;
 use crate::members::preferences::{self, Changes, Place};
 use crate::members::record::NewsletterInRecord;
 use crate::newsletters::unsubscribing::{self, Reach};
+use crate::web::answer::{self, plain};
 use crate::web::body::{self, Form};
 use crate::web::client::Client;
-use crate::web::error::{ApiError, ApiResult, plain};
+use crate::web::error::{ApiError, ApiResult};
 
 /// Who holds a link of a mail may see and change which newsletters it brings, and nothing else: the
 /// mail may have been passed on (`reliability.md` M11). The link's key that opens every list is
@@ -36,24 +37,21 @@ fn bearer(app: &App, request: &HttpRequest) -> ApiResult<Uuid> {
 pub async fn read(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpResponse> {
     let uuid = bearer(&app, &request)?;
     let holder = app.db.read(move |conn| unsubscribing::holder(conn, uuid)).await?;
-    holder.map(|holder| answer(uuid, &holder)).ok_or_else(|| ApiError::unauthorized("Invalid uuid."))
+    holder.map(|holder| preferences_of(uuid, &holder)).ok_or_else(|| ApiError::unauthorized("Invalid uuid."))
 }
 
-fn answer(uuid: Uuid, holder: &unsubscribing::Holder) -> HttpResponse {
+fn preferences_of(uuid: Uuid, holder: &unsubscribing::Holder) -> HttpResponse {
     let email = EmailAddress::parse(&holder.email).map(|email| email.masked()).unwrap_or_default();
     let newsletters: Vec<_> = holder.newsletters.iter().map(NewsletterInRecord::from).collect();
-    HttpResponse::Ok().insert_header(("content-type", "application/json; charset=utf-8")).body(
-        json!({
-            "uuid": uuid,
-            "email": email,
-            "name": null,
-            "newsletters": newsletters,
-            "enable_comment_notifications": holder.enable_comment_notifications,
-            "enable_updates_and_announcements": holder.enable_updates,
-            "status": "free",
-        })
-        .to_string(),
-    )
+    answer::json(&json!({
+        "uuid": uuid,
+        "email": email,
+        "name": null,
+        "newsletters": newsletters,
+        "enable_comment_notifications": holder.enable_comment_notifications,
+        "enable_updates_and_announcements": holder.enable_updates,
+        "status": "free",
+    }))
 }
 
 #[derive(Deserialize)]
@@ -102,7 +100,7 @@ pub async fn edit(
             unsubscribing::holder(conn, uuid)
         })
         .await?;
-    holder.map(|holder| answer(uuid, &holder)).ok_or_else(|| ApiError::unauthorized("Invalid uuid."))
+    holder.map(|holder| preferences_of(uuid, &holder)).ok_or_else(|| ApiError::unauthorized("Invalid uuid."))
 }
 
 fn failed() -> HttpResponse {

@@ -2,6 +2,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::app::App;
+use crate::web::answer;
 
 /// The version of the protocol that is spoken (protocol B.17).
 pub const PROTOCOL_VERSION: &str = "6.65";
@@ -23,8 +24,7 @@ pub async fn read(app: web::Data<App>) -> HttpResponse {
         "allow_external_signup": true,
         "site_uuid": &*app.site_uuid,
     }});
-    HttpResponse::Ok()
-        .insert_header(("cross-origin-resource-policy", "cross-origin"))
-        .insert_header(("content-type", "application/json; charset=utf-8"))
-        .body(site.to_string())
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("cross-origin-resource-policy", "cross-origin"));
+    answer::json_in(&mut response, &site)
 }

@@ -19,9 +19,9 @@ use crate::config::UnsubscribePage;
 use crate::members::address::EmailAddress;
 use crate::members::preferences::{self, Changes, Place};
 use crate::newsletters::unsubscribing::{self, Holder, What};
+use crate::web::answer::plain;
 use crate::web::body::{Form, is_type};
 use crate::web::client::Client;
-use crate::web::error::plain;
 use crate::web::page_error::{PageError, PageResult};
 
 /// What a link says, its key checked.
