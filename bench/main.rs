@@ -68,6 +68,10 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+fn of_session(path: &str, session: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: readership-session={session}\r\n\r\n")
+}
+
 fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     std::fs::create_dir_all(&arguments.folder)?;
     let folder = arguments.folder.canonicalize()?;
@@ -92,9 +96,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let program = Program::start(&people, None)?;
     table.fact("start to first answer", format!("{} ms", program.started_in.as_millis()));
     table.fact("memory at rest", program.memory()?);
-    let own_record = |session: &str| {
-        format!("GET /members/api/member/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: readership-session={session}\r\n\r\n")
-    };
+    let own_record = |session: &str| of_session("/members/api/member/", session);
 
     if wants("read own record") {
         let body = generator::body_of(program.port, &own_record(&people.sessions[0]))?;
@@ -117,6 +119,34 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         table.load("bare handler", &bare_load, None);
         table.load("read own record, first time", &cold, Some(&bare_load));
         table.load("read own record", &read_load, Some(&bare_load));
+    }
+
+    let sessions = &people.sessions;
+    for (name, path) in
+        [("identity token", "/members/api/session/"), ("entitlement token", "/members/api/entitlements/")]
+    {
+        if !wants(name) {
+            continue;
+        }
+        // The first for a session is signed; later ones are handed out again for half its life.
+        let mut first = sessions.iter().map(|session| of_session(path, session).into_bytes());
+        let signed = generator::run(program.port, plan, || first.next(), 200)?;
+        table.load(&format!("{name}, signed"), &signed, None);
+        let cores = std::thread::available_parallelism()?.get() as f64;
+        let signature_ms = people.signature_ms()?;
+        let share = signed.per_second() * signature_ms / 1_000.0 / cores;
+        table.fact(name, format!("{signature_ms:.2} ms of RSA each, {:.0} % of both cores", share * 100.0));
+        let few = &sessions[..sessions.len().min(5_000)];
+        let mut random = people::Random::new(11);
+        let mut again = move || Some(of_session(path, &few[random.below(few.len())]).into_bytes());
+        let kept = generator::run(program.port, plan, &mut again, 200)?;
+        table.load(&format!("{name}, kept"), &kept, None);
+    }
+
+    if wants("unsubscribing") {
+        let mut links = people.unsubscribe_links(people.sessions.len())?.into_iter();
+        let load = generator::run(program.port, plan, || links.next().map(|link| people::one_click(&link)), 201)?;
+        table.load("unsubscribing, committed", &load, None);
     }
 
     if wants("sign-up") {

@@ -8,16 +8,20 @@ use diesel::RunQueryDsl;
 use readership::clock::Clock;
 use readership::config::{Database, DatabaseUrl, Limits};
 use readership::db::{self, Conn, Db};
-use readership::ids::MagicLinkId;
+use readership::ids::{MagicLinkId, MemberId};
 use readership::limits::ClientNetwork;
 use readership::members::address::EmailAddress;
+use readership::newsletters::unsubscribing;
 use readership::secrets::SecretKey;
 use readership::signin::Policy;
 use readership::signin::asking::{self, LinkRequest};
 use readership::signin::links::{self, Purpose, Via};
 use readership::signin::redemption::{self, Browser, Redeemed};
-use readership::signin::signing_keys;
+use readership::signin::signing_keys::{self, KeyRing};
+use readership::signin::tokens::{self, Subject};
 use readership::texts::Language;
+use url::Url;
+use uuid::Uuid;
 
 pub const KEY: [u8; 32] = [9; 32];
 
@@ -150,6 +154,50 @@ impl People {
         Ok(ids.into_iter().map(|row| links::token(&policy, row.id).reveal().to_owned()).collect())
     }
 
+    /// Milliseconds that one member token takes to sign: RSA on one core, and nothing else.
+    pub fn signature_ms(&self) -> anyhow::Result<f64> {
+        let (policy, now) = (policy(), Clock::system().now());
+        let mut conn = db::open_beside(&self.database)?;
+        let key = KeyRing::load(&mut conn, &policy.key, &policy.lifetimes)?.signing();
+        let base = Url::parse("http://127.0.0.1/")?;
+        let who = Subject { id: MemberId::new(now), uuid: Uuid::nil(), email: "reader@example.org" };
+        let (started, mut signed) = (Instant::now(), 0_u32);
+        while started.elapsed() < Duration::from_secs(2) {
+            std::hint::black_box(tokens::identity(&key, &policy, &base, &who, now)?);
+            signed += 1;
+        }
+        Ok(started.elapsed().as_secs_f64() * 1_000.0 / f64::from(signed))
+    }
+
+    /// Addresses of one-click unsubscribing, of members who are on the list; puts everybody back on
+    /// it when too few are.
+    pub fn unsubscribe_links(&self, wanted: usize) -> anyhow::Result<Vec<String>> {
+        if usize::try_from(self.count("newsletter_subscriptions")?)? < wanted {
+            let mut conn = db::open_beside(&self.database)?;
+            db::execute(
+                &mut conn,
+                "INSERT INTO newsletter_subscriptions (member_id, newsletter_id, created_at) \
+                 SELECT members.id, newsletters.id, newsletters.created_at FROM members CROSS JOIN newsletters \
+                 WHERE members.id NOT IN (SELECT member_id FROM newsletter_subscriptions)",
+            )?;
+        }
+        let lists = self.query::<Bytes>("SELECT uuid AS bytes FROM newsletters")?;
+        let list = Uuid::from_slice(&lists.first().context("a newsletter")?.bytes)?;
+        let members = self.query::<Bytes>(&format!(
+            "SELECT members.uuid AS bytes FROM members \
+             JOIN newsletter_subscriptions ON newsletter_subscriptions.member_id = members.id \
+             ORDER BY members.uuid LIMIT {wanted}"
+        ))?;
+        let (key, base) = (SecretKey::from_bytes(KEY), Url::parse("http://127.0.0.1/")?);
+        members
+            .iter()
+            .map(|row| {
+                let url = Url::parse(&unsubscribing::url(&base, &key, Uuid::from_slice(&row.bytes)?, Some(list)))?;
+                Ok(format!("{}?{}", url.path(), url.query().context("a query")?))
+            })
+            .collect()
+    }
+
     /// Sees to it that so many mails wait.
     pub fn waiting_mails(&self, wanted: usize) -> anyhow::Result<usize> {
         let mut conn = db::open_beside(&self.database)?;
@@ -204,6 +252,12 @@ struct Id {
     id: MagicLinkId,
 }
 
+#[derive(diesel::QueryableByName)]
+struct Bytes {
+    #[diesel(sql_type = diesel::sql_types::Binary)]
+    bytes: Vec<u8>,
+}
+
 fn newest_link(conn: &mut Conn) -> db::DbResult<MagicLinkId> {
     let query = diesel::sql_query("SELECT id FROM magic_links ORDER BY id DESC LIMIT 1");
     let row: Id = match conn {
@@ -249,6 +303,11 @@ pub fn sign_up(number: u64) -> Vec<u8> {
 pub fn redemption(token: &str) -> Vec<u8> {
     // The page is the program's own; browsers say so in Sec-Fetch-Site.
     form("/members/", &format!("token={token}"), "http://site.test")
+}
+
+/// What a mail program sends when its reader presses "unsubscribe" (RFC 8058).
+pub fn one_click(path: &str) -> Vec<u8> {
+    form(path, "List-Unsubscribe=One-Click", "null")
 }
 
 fn form(path: &str, body: &str, origin: &str) -> Vec<u8> {

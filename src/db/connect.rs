@@ -19,8 +19,10 @@ pub enum Role {
 /// lost acknowledged rows in every simulated power cut (`reliability.md` D1).
 const SQLITE_ALWAYS: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
      PRAGMA temp_store = MEMORY;";
-/// The write-ahead log is cut back to 64 MiB after a checkpoint (D8).
-const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864;";
+/// The write-ahead log is cut back to 64 MiB after a checkpoint (D8). What is deleted is overwritten,
+/// so that nothing of an erased member stays in the file (V4).
+const SQLITE_WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864; \
+     PRAGMA secure_delete = ON;";
 const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
 
 /// A statement may run five seconds, a lock be waited for as long (`reliability.md` §4, O9).

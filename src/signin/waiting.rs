@@ -37,7 +37,7 @@ pub enum Standing {
     Over,
 }
 
-/// Looks at the newest request of a browser. Only reads, so it may be asked often.
+/// Looks at the newest request of a browser from a page that waits. Only reads, so it may be asked often.
 pub fn look(conn: &mut Conn, asked_by: &Sha256, now: Timestamp) -> DbResult<Standing> {
     Ok(newest(conn, asked_by)?.map_or(Standing::Waiting, |link| standing(&link, now)))
 }
@@ -53,7 +53,7 @@ fn standing(link: &LinkRow, now: Timestamp) -> Standing {
 
 fn newest(conn: &mut Conn, asked_by: &Sha256) -> DbResult<Option<LinkRow>> {
     let newest = magic_links::table
-        .filter(magic_links::asked_by.eq(&asked_by[..]))
+        .filter(magic_links::asked_by.eq(&asked_by[..]).and(magic_links::code_ref.is_not_null()))
         .order((magic_links::created_at.desc(), magic_links::id.desc()))
         .select(LinkRow::as_select());
     Ok(newest.first(conn).optional()?)

@@ -318,7 +318,7 @@ story! {
         let answer = ada.posts_json("members/api/member/offers/", &json!({"identity": identity})).await;
         assert_eq!(answer.status, 401);
 
-        world.vacuum().await;
+        world.checkpoint().await;
         let dump = String::from_utf8_lossy(&world.dump().await).to_lowercase();
         for trace in ["to.erase", "adalbertine"] {
             assert!(!dump.contains(trace), "{trace} is still in the database");

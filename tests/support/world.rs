@@ -296,12 +296,13 @@ impl World {
         app.db.write(move |conn| readership::app::tidy_once(conn, &policy, now)).await.unwrap();
     }
 
-    /// Gives back the room of what was deleted, so that nothing of it stands in the files.
-    pub async fn vacuum(&self) {
+    /// Folds the log into the file, as the program does from time to time; on PostgreSQL, what
+    /// autovacuum does.
+    pub async fn checkpoint(&self) {
         match &self.settings.database {
             DatabaseUrl::Sqlite(path) => {
                 let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-                conn.batch_execute("PRAGMA busy_timeout = 5000; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+                conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
             }
             DatabaseUrl::Postgres(url) => PgConnection::establish(url).unwrap().batch_execute("VACUUM").unwrap(),
         }

@@ -9,7 +9,8 @@ ALTER TABLE magic_links ADD COLUMN waited_since BIGINT;
 ALTER TABLE magic_links ADD COLUMN number_tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE magic_links ADD COLUMN granted_at BIGINT;
 CREATE UNIQUE INDEX magic_links_of_code ON magic_links (code_ref) WHERE code_ref IS NOT NULL;
-CREATE INDEX magic_links_of_browser ON magic_links (asked_by, created_at) WHERE asked_by IS NOT NULL;
+-- Who waits was offered a code: other links, the many, need no place in this index.
+CREATE INDEX magic_links_of_browser ON magic_links (asked_by, created_at) WHERE code_ref IS NOT NULL;
 
 ALTER TABLE members ADD COLUMN language TEXT;
 ALTER TABLE members ADD COLUMN paused_until BIGINT;
