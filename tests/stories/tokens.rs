@@ -274,7 +274,7 @@ story! {
             person.cookies().split("; ").find_map(|pair| pair.strip_prefix(&format!("{name}=")).map(str::to_owned)).unwrap()
         };
         let asker = world.visitor();
-        asker.asks("signin", "b@example.org").await;
+        asker.asks_with("signin", "b@example.org", &[("then", "wait")]).await;
         world.visitor().presses("members/", &world.nth_link("b@example.org", 2).await).await;
         let links = world.visitor();
         links.asks("signin", "b@example.org").await;
