@@ -3,10 +3,10 @@
 
 use super::letters::{self, Letter};
 use super::outbox::{Claimed, Kind};
+use super::suppression;
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::db::{Conn, DbResult};
-use crate::mail::suppression;
 use crate::members::address::EmailAddress;
 use crate::members::{self, email_change};
 use crate::newsletters::unsubscribing;
@@ -66,8 +66,8 @@ fn address_changed(
 
 fn address_taken(conn: &mut Conn, settings: &Settings, mail: &Claimed) -> DbResult<Option<Letter>> {
     let Ok(address) = EmailAddress::parse(&mail.recipient) else { return Ok(None) };
-    let Some(owner) = members::find_by_email(conn, &address)? else { return Ok(None) };
-    let language = members::language_of(conn, owner)?.unwrap_or(settings.language);
+    let Some(owner) = members::contact_by_email(conn, &address)? else { return Ok(None) };
+    let language = owner.language().unwrap_or(settings.language);
     Ok(Some(letters::address_taken(settings, language)))
 }
 

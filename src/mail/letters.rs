@@ -5,7 +5,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::config::{Settings, UnsubscribePage};
-use crate::members::address::EmailAddress;
+use crate::members::address::{self, EmailAddress};
 use crate::members::email_change::Change;
 use crate::newsletters::{Newsletter, unsubscribing};
 use crate::secrets::{SecretKey, Token};
@@ -134,9 +134,8 @@ pub fn address_changed(settings: &Settings, language: Language, change: &Change,
     let words = Words { language, settings };
     let mut url = settings.link("members/undo/");
     url.query_pairs_mut().append_pair("change", &change.id.to_string()).append_pair("key", undo.reveal());
-    let masked = |text: &str| EmailAddress::parse(text).map(|address| address.masked()).unwrap_or_default();
     let (new, moment, until) =
-        (masked(&change.to_email), language.moment(change.changed_at), language.moment(change.undo_until));
+        (address::masked(&change.to_email), language.moment(change.changed_at), language.moment(change.undo_until));
     let mut closing = vec![words.fill("mail-address-changed-until", &[("moment", (&until).into())])];
     closing.extend(words.questions());
     Letter {

@@ -100,6 +100,11 @@ fn check_domain(domain: &str) -> Result<(), NotAnAddress> {
     good.then_some(()).ok_or(NotAnAddress)
 }
 
+/// A stored address, masked for those who need not know it.
+pub fn masked(stored: &str) -> String {
+    EmailAddress::parse(stored).map(|address| address.masked()).unwrap_or_default()
+}
+
 impl FromStr for EmailAddress {
     type Err = NotAnAddress;
 

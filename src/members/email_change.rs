@@ -13,7 +13,7 @@ use super::events::{self, Event};
 use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::db::schema::{email_changes, members, sessions};
-use crate::db::{Conn, DbError, DbResult};
+use crate::db::{Conn, DbResult};
 use crate::ids::{EmailChangeId, MemberId};
 use crate::limits::{self, Verdict, Window};
 use crate::mail::outbox::{self, About, Kind};
@@ -59,7 +59,7 @@ pub fn request(conn: &mut Conn, policy: &Policy, wish: &Wish<'_>, now: Timestamp
     if let Verdict::Refused { retry_after } = limits::admit(conn, &bucket, &hourly, now)? {
         return Ok(Wished::OverLimit { retry_after });
     }
-    let current = parse(&super::email_of(conn, wish.member)?)?;
+    let current = super::stored_address(&super::email_of(conn, wish.member)?)?;
     let is_fresh = is_fresh(policy, wish.signed_in_at, now);
     if current.key() == wish.new.key() {
         return Ok(if is_fresh { Wished::NewAddressAsked } else { Wished::PresentAddressAsked });
@@ -89,10 +89,8 @@ pub fn ask_new_address(
     if !asking::admit_address(conn, policy, new, now)? {
         return Ok(());
     }
-    if let Some(owner) = super::find_by_email(conn, new)? {
-        // Their mail goes to the address the account has (I2).
-        let recipient = super::email_of(conn, owner)?;
-        return outbox::enqueue_notice(conn, Kind::AddressTaken, &recipient, About::default(), now);
+    if let Some(owner) = super::contact_by_email(conn, new)? {
+        return outbox::enqueue_notice(conn, Kind::AddressTaken, &owner.email, About::default(), now);
     }
     send(conn, policy, Purpose::UpdateEmail, member, new, new, origin, now)
 }
@@ -184,7 +182,7 @@ pub fn undo(conn: &mut Conn, id: EmailChangeId, now: Timestamp) -> DbResult<bool
     let Some(change) = find(conn, id)? else {
         return Ok(false);
     };
-    let old = parse(&change.from_email)?;
+    let old = super::stored_address(&change.from_email)?;
     if super::find_by_email(conn, &old)?.is_some_and(|owner| owner != change.member_id) {
         return Ok(false);
     }
@@ -199,8 +197,4 @@ pub fn undo(conn: &mut Conn, id: EmailChangeId, now: Timestamp) -> DbResult<bool
     set_address(conn, change.member_id, &old, now)?;
     events::record(conn, change.member_id, Event::EmailChangeUndone, now)?;
     Ok(true)
-}
-
-fn parse(email: &str) -> DbResult<EmailAddress> {
-    EmailAddress::parse(email).map_err(|error| DbError::Corrupt(error.to_string()))
 }

@@ -9,7 +9,7 @@ use crate::config::seconds;
 use crate::db::schema::{
     email_changes, erased_addresses, magic_links, members, newsletter_subscriptions, outbox, suppressions,
 };
-use crate::db::{Conn, DbError, DbResult, on_either};
+use crate::db::{Conn, DbResult, on_either};
 use crate::ids::{EmailChangeId, MagicLinkId, MemberId, NewsletterId};
 use crate::newsletters::subscriptions;
 use crate::secrets::{Purpose, Sha256};
@@ -49,8 +49,7 @@ pub fn erase_due(conn: &mut Conn, policy: &Policy, now: Timestamp) -> DbResult<u
         .select((members::id, members::email))
         .load(conn)?;
     for (member, email) in &due {
-        let email = EmailAddress::parse(email).map_err(|error| DbError::Corrupt(error.to_string()))?;
-        erase(conn, policy, *member, &email, now)?;
+        erase(conn, policy, *member, &super::stored_address(email)?, now)?;
     }
     Ok(due.len())
 }

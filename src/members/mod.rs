@@ -40,6 +40,32 @@ pub fn find_by_email(conn: &mut Conn, email: &EmailAddress) -> DbResult<Option<M
     Ok(members::table.filter(members::email_key.eq(email.key())).select(members::id).get_result(conn).optional()?)
 }
 
+/// Whom a mail to an account goes to, and in what language.
+#[derive(Queryable)]
+pub struct Contact {
+    pub id: MemberId,
+    /// As it was given: never what somebody else typed (`reliability.md` I2).
+    pub email: String,
+    language: Option<String>,
+}
+
+impl Contact {
+    /// The language they read, if they ever showed one.
+    pub fn language(&self) -> Option<Language> {
+        self.language.as_deref().and_then(Language::of_tag)
+    }
+}
+
+pub fn contact_by_email(conn: &mut Conn, email: &EmailAddress) -> DbResult<Option<Contact>> {
+    let found = members::table.filter(members::email_key.eq(email.key()));
+    Ok(found.select((members::id, members::email, members::language)).get_result(conn).optional()?)
+}
+
+/// Reads an address that was checked before it was stored.
+pub fn stored_address(text: &str) -> DbResult<EmailAddress> {
+    EmailAddress::parse(text).map_err(|error| DbError::Corrupt(error.to_string()))
+}
+
 /// Makes a member, or finds the one who confirmed the same address a moment before.
 ///
 /// Returns the id and whether it is new.

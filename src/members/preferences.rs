@@ -59,6 +59,9 @@ pub fn apply(conn: &mut Conn, member: MemberId, changes: &Changes, place: &Place
         updated_at: now,
     };
     diesel::update(members::table.find(member)).set(&columns).execute(conn)?;
+    if changes.newsletters.is_none() && changes.subscribed.is_none() {
+        return Ok(());
+    }
     let active = newsletters::active(conn)?;
     let current = subscriptions::of(conn, member)?;
     if let Some(wanted) = wanted(changes, &active, &current) {

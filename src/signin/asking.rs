@@ -17,7 +17,7 @@ use crate::limits::{self, ClientNetwork, Verdict, Window};
 use crate::mail::{outbox, suppression};
 use crate::members::address::EmailAddress;
 use crate::members::attribution::Attribution;
-use crate::members::{self, language_of};
+use crate::members::{self, Contact};
 use crate::newsletters;
 use crate::secrets::{Sha256, Token};
 use crate::texts::Language;
@@ -89,8 +89,8 @@ pub fn request(conn: &mut Conn, policy: &Policy, asked: &LinkRequest, now: Times
 /// reference of the code; one that leads nowhere looks like any other.
 fn issue(conn: &mut Conn, policy: &Policy, asked: &LinkRequest, now: Timestamp) -> DbResult<Option<Uuid>> {
     let code_ref = asked.with_code.then(ids::uuid);
-    let member = members::find_by_email(conn, &asked.email)?;
-    let purpose = match (asked.purpose, member) {
+    let member = members::contact_by_email(conn, &asked.email)?;
+    let purpose = match (asked.purpose, &member) {
         (Purpose::SignUp, Some(_)) => Purpose::SignIn,
         (purpose, _) => purpose,
     };
@@ -104,14 +104,11 @@ fn issue(conn: &mut Conn, policy: &Policy, asked: &LinkRequest, now: Timestamp) 
         (member.is_some() || purpose != Purpose::SignIn) && !suppression::holds_back_signin(conn, &asked.email, now)?;
 
     void_all_but_newest(conn, policy, &asked.email, now)?;
-    let language = match member {
-        Some(member) => language_of(conn, member)?.unwrap_or(asked.language),
-        None => asked.language,
-    };
+    let language = member.as_ref().and_then(Contact::language).unwrap_or(asked.language);
     let new = NewLink {
         purpose,
         email: &asked.email,
-        member,
+        member: member.as_ref().map(|member| member.id),
         asked_by: asked.asked_by,
         agent: asked.agent.as_deref(),
         wishes: &wishes(asked, language),
@@ -120,10 +117,7 @@ fn issue(conn: &mut Conn, policy: &Policy, asked: &LinkRequest, now: Timestamp) 
     };
     let (id, expires_at) = links::insert(conn, policy, &new, now)?;
     // A member's mail goes to the address the account has, never to the one that was typed (I2).
-    let recipient = match member {
-        Some(member) => members::email_of(conn, member)?,
-        None => asked.email.as_given(),
-    };
+    let recipient = member.map_or_else(|| asked.email.as_given(), |member| member.email);
     let state = if goes_out { outbox::State::Waiting } else { outbox::State::Withheld };
     outbox::enqueue_link(conn, id, &recipient, state, expires_at, now)?;
     Ok(code_ref)

@@ -16,6 +16,7 @@ use crate::config::seconds;
 use crate::db::schema::magic_links;
 use crate::db::{Conn, DbError, DbResult};
 use crate::ids::{MagicLinkId, MemberId};
+use crate::members;
 use crate::members::address::EmailAddress;
 use crate::members::attribution::Attribution;
 use crate::members::email_change::Origin;
@@ -176,7 +177,7 @@ pub(super) struct LinkRow {
     purpose: String,
     email: String,
     pub member_id: Option<MemberId>,
-    pub asked_by: Option<Vec<u8>>,
+    asked_by: Option<Vec<u8>>,
     pub agent: Option<String>,
     request: String,
     pub return_to: Option<String>,
@@ -271,7 +272,7 @@ impl LinkRow {
     }
 
     pub(super) fn email(&self) -> DbResult<EmailAddress> {
-        EmailAddress::parse(&self.email).map_err(|error| DbError::Corrupt(error.to_string()))
+        members::stored_address(&self.email)
     }
 
     pub(super) fn wishes(&self) -> DbResult<Wishes> {
@@ -280,6 +281,11 @@ impl LinkRow {
 
     pub(super) fn state(&self, now: Timestamp) -> LinkState {
         LinkState::of(self.used_at, self.voided_at, self.expires_at, now)
+    }
+
+    /// The hash of the cookie of the browser that asked.
+    pub(super) fn asked_by(&self) -> Option<Sha256> {
+        self.asked_by.as_deref().and_then(|hash| hash.try_into().ok())
     }
 
     /// A sign-in that nobody has an account for was answered like any other, and leads nowhere.
@@ -293,7 +299,7 @@ impl LinkRow {
             via: wishes.via,
             language: wishes.language,
             return_to: self.return_to.as_deref(),
-            asked_by: self.asked_by.as_deref().and_then(|hash| hash.try_into().ok()),
+            asked_by: self.asked_by(),
             agent: self.agent.as_deref(),
         }
     }

@@ -139,8 +139,7 @@ pub fn grant(conn: &mut Conn, policy: &Policy, token: &Token, given: &str, now: 
         .filter(magic_links::used_at.is_null().and(magic_links::number_tries.lt(most)))
         .set(magic_links::number_tries.eq(magic_links::number_tries + 1))
         .execute(conn)?;
-    let asked_by = link.asked_by.as_deref().and_then(|hash| Sha256::try_from(hash).ok());
-    let (Some(asked_by), 1) = (asked_by, counted) else {
+    let (Some(asked_by), 1) = (link.asked_by(), counted) else {
         return link.view(policy, now).map(Granted::Refused);
     };
     let Some(link) = links::row(conn, link.id)? else {

@@ -24,7 +24,7 @@ pub fn public_json(cache_control: &'static str, body: &Value) -> HttpResponse {
     json_in(&mut response, body)
 }
 
-/// A refusal that the protocol writes as plain text.
-pub fn plain(status: StatusCode, text: &'static str) -> HttpResponse {
-    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text)
+/// What the protocol writes as plain text: tokens, and some refusals.
+pub fn plain(status: StatusCode, text: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text.into())
 }

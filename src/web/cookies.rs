@@ -1,7 +1,5 @@
 //! Cookies: two, both of 43 characters of base64url, both `HttpOnly` and `SameSite=Lax`.
 
-use std::time::Duration;
-
 use actix_web::http::header::{COOKIE, HeaderMap};
 
 use crate::config::Settings;
@@ -33,9 +31,13 @@ impl CookieKind {
         format!("{}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}", self.name(settings))
     }
 
-    /// `Set-Cookie` that gives a browser the token.
-    pub fn give(self, settings: &Settings, token: &Token, life: Duration) -> String {
-        self.header(settings, token.reveal(), life.as_secs())
+    /// `Set-Cookie` that gives a browser the token, for as long as it can be of use.
+    pub fn give(self, settings: &Settings, token: &Token) -> String {
+        let life_s = match self {
+            Self::Session => settings.lifetimes.session_absolute_s,
+            Self::Asked => settings.lifetimes.signup_link_s,
+        };
+        self.header(settings, token.reveal(), life_s)
     }
 
     /// `Set-Cookie` that takes it away.

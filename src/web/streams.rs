@@ -68,8 +68,6 @@ where
     });
     let answer = HttpResponse::Ok()
         .insert_header(("content-type", "text/event-stream; charset=utf-8"))
-        // A proxy in front must not hold it back; nginx understands this.
-        .insert_header(("x-accel-buffering", "no"))
         // nginx holds answers back until it has a whole buffer, unless told not to.
         .insert_header(("x-accel-buffering", "no"))
         .streaming(words);

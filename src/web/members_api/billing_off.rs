@@ -104,9 +104,7 @@ pub async fn apply_offer(
         return Ok(plain(StatusCode::BAD_REQUEST, "Missing offer_id"));
     }
     let known: String = path.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
-    Ok(HttpResponse::NotFound()
-        .content_type("text/plain; charset=utf-8")
-        .body(format!("Could not find Subscription {known}")))
+    Ok(plain(StatusCode::NOT_FOUND, format!("Could not find Subscription {known}")))
 }
 
 /// `POST /members/api/member/offers/` (B.11): there are none.

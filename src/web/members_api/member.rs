@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::send_magic_link::consent_text;
+use super::{admit_own, read_own};
 use crate::app::App;
 use crate::mail::suppression;
 use crate::members::address::EmailAddress;
@@ -16,7 +17,6 @@ use crate::web::answer::JSON;
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
-use crate::web::{body, origin};
 
 /// `GET /members/api/member/` (protocol B.8): the own record, 204 when nobody is signed in.
 ///
@@ -60,13 +60,10 @@ pub async fn edit(
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
     let session = client.session().ok_or_else(ApiError::signed_out)?;
-    if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::foreign());
-    }
-    let edit: Edit = body::json(&request, payload, &app.settings.http).await?;
+    let edit: Edit = read_own(&app, &request, payload).await?;
     let changes = Changes {
-        name: edit.name.as_ref().map(member_name).transpose()?,
-        expertise: edit.expertise.as_ref().map(expertise).transpose()?,
+        name: edit.name.as_ref().map(|given| line(given, "name")).transpose()?,
+        expertise: edit.expertise.as_ref().map(|given| line(given, "expertise")).transpose()?,
         newsletters: edit.newsletters.as_ref().map(newsletter_ids).transpose()?,
         subscribed: edit.subscribed,
         enable_comment_notifications: edit.enable_comment_notifications,
@@ -90,25 +87,17 @@ pub async fn edit(
     Ok(record_of(&app, &fresh.ok_or_else(ApiError::signed_out)?))
 }
 
-/// A name, or `null` or nothing to take it away.
-fn member_name(given: &Value) -> ApiResult<Option<String>> {
-    name::parse(text(given, "name")?).map_err(|error| match error {
-        NotAName::TooLong => too_long("name"),
-        NotAName::NotVisible => ApiError::invalid(error.to_string(), "name"),
+/// A name or an expertise: one line, trimmed; `null` or nothing takes it away.
+fn line(given: &Value, column: &'static str) -> ApiResult<Option<String>> {
+    name::parse(text(given, column)?).map_err(|error| {
+        let message = match error {
+            NotAName::TooLong => {
+                format!("Value in [members.{column}] exceeds maximum length of {} characters.", name::LONGEST)
+            }
+            NotAName::NotVisible => error.to_string(),
+        };
+        ApiError::invalid(message, column)
     })
-}
-
-/// Expertise is one line of the same length, trimmed.
-fn expertise(given: &Value) -> ApiResult<Option<String>> {
-    name::parse(text(given, "expertise")?).map_err(|error| match error {
-        NotAName::TooLong => too_long("expertise"),
-        NotAName::NotVisible => ApiError::invalid(error.to_string(), "expertise"),
-    })
-}
-
-fn too_long(column: &'static str) -> ApiError {
-    let longest = name::LONGEST;
-    ApiError::invalid(format!("Value in [members.{column}] exceeds maximum length of {longest} characters."), column)
 }
 
 fn text<'a>(given: &'a Value, property: &'static str) -> ApiResult<&'a str> {
@@ -135,9 +124,7 @@ const MOST_NEWSLETTERS: usize = 1_000;
 /// `DELETE /members/api/member/suppression/` (B.8): mails may come again.
 pub async fn lift_suppression(app: web::Data<App>, client: Client, request: HttpRequest) -> ApiResult<HttpResponse> {
     let session = client.session().ok_or_else(ApiError::signed_out)?;
-    if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::foreign());
-    }
+    admit_own(&app, &request)?;
     let (lifetimes, now) = (app.policy.lifetimes.clone(), app.now());
     let lifted = app
         .db

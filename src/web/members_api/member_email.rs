@@ -3,7 +3,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::identity;
+use super::{identity, read_own};
 use crate::app::App;
 use crate::members::address::EmailAddress;
 use crate::members::email_change::{self, Origin, Wish, Wished};
@@ -12,7 +12,6 @@ use crate::signin::present;
 use crate::web::answer::plain;
 use crate::web::client::Client;
 use crate::web::error::{ApiError, ApiResult};
-use crate::web::{body, origin};
 
 #[derive(Deserialize)]
 struct Body {
@@ -31,10 +30,7 @@ pub async fn change(
     request: HttpRequest,
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
-    if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::foreign());
-    }
-    let body: Body = body::json(&request, payload, &app.settings.http).await?;
+    let body: Body = read_own(&app, &request, payload).await?;
     let Some(token) = body.identity.filter(|token| !token.is_empty()) else {
         return Ok(plain(StatusCode::FORBIDDEN, "No Permission."));
     };

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::member::newsletter_ids;
 use super::send_magic_link::consent_text;
 use crate::app::App;
-use crate::members::address::EmailAddress;
+use crate::members::address;
 use crate::members::preferences::{self, Changes, Place};
 use crate::members::record::NewsletterInRecord;
 use crate::newsletters::unsubscribing::{self, Reach};
@@ -41,11 +41,10 @@ pub async fn read(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpRe
 }
 
 fn preferences_of(uuid: Uuid, holder: &unsubscribing::Holder) -> HttpResponse {
-    let email = EmailAddress::parse(&holder.email).map(|email| email.masked()).unwrap_or_default();
     let newsletters: Vec<_> = holder.newsletters.iter().map(NewsletterInRecord::from).collect();
     answer::json(&json!({
         "uuid": uuid,
-        "email": email,
+        "email": address::masked(&holder.email),
         "name": null,
         "newsletters": newsletters,
         "enable_comment_notifications": holder.enable_comment_notifications,

@@ -13,3 +13,22 @@ pub mod session;
 pub mod site;
 pub mod small;
 pub mod verify_otc;
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+use serde::de::DeserializeOwned;
+
+use super::error::{ApiError, ApiResult};
+use super::{body, origin};
+use crate::app::App;
+
+/// Refuses what a page of another site sends.
+fn admit_own(app: &App, request: &HttpRequest) -> ApiResult<()> {
+    if origin::is_trusted(request.headers(), &app.settings) { Ok(()) } else { Err(ApiError::foreign()) }
+}
+
+/// Reads the JSON body that a page of the site's own sends.
+async fn read_own<T: DeserializeOwned>(app: &App, request: &HttpRequest, payload: Payload) -> ApiResult<T> {
+    admit_own(app, request)?;
+    body::json(request, payload, &app.settings.http).await
+}

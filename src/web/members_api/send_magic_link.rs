@@ -1,3 +1,4 @@
+use actix_web::http::StatusCode;
 use actix_web::http::header::SET_COOKIE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -6,22 +7,22 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::inbox_links::{self, InboxLinks};
+use super::{integrity_token, read_own};
 use crate::app::App;
-use crate::config::seconds;
 use crate::ids;
 use crate::members::address::EmailAddress;
 use crate::members::attribution::{self, Attribution};
 use crate::members::{labels, name};
 use crate::secrets::Token;
 use crate::signin::asking::{self, Asked, LinkRequest};
-use crate::signin::integrity;
 use crate::signin::links::{Purpose, Via};
 use crate::signin::return_to::ReturnTo;
 use crate::texts::Language;
+use crate::web::answer::plain;
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
-use crate::web::{body, language, origin};
+use crate::web::language;
 
 /// The body of protocol B.3. Everything is optional here: what is missing or of another type has
 /// its own answer below. `oldEmail`, `status`, `id` and whatever else is sent plays no part (T18).
@@ -57,16 +58,12 @@ pub async fn send(
     request: HttpRequest,
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
-    if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::foreign());
-    }
-    let body: Body = body::json(&request, payload, &app.settings.http).await?;
+    let body: Body = read_own(&app, &request, payload).await?;
     let now = app.now();
-    let token = body.integrity_token.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let nonce = integrity::check(&app.policy, token, client.network, now).ok_or_else(not_understood)?;
+    let nonce = integrity_token::of_body(&app, &client, body.integrity_token.as_ref(), now)?;
 
     let Some(purpose) = purpose(body.email_type.as_ref()) else {
-        return Ok(HttpResponse::BadRequest().content_type("text/plain; charset=utf-8").body("Bad Request."));
+        return Ok(plain(StatusCode::BAD_REQUEST, "Bad Request."));
     };
     let email = email(body.email.as_ref())?;
     let asked = client.asked.clone().unwrap_or_else(Token::random);
@@ -88,7 +85,8 @@ pub async fn send(
         name: parse_name(body.name.as_ref())?,
         newsletters: newsletters(body.newsletters.as_ref()),
         labels: labels::parse(words(body.labels.as_ref()).iter().map(String::as_str)),
-        return_to: return_to(&app, &body, &client).map(|to| to.as_str().to_owned()),
+        return_to: return_to(&app, &client, body.redirect.as_ref(), body.auto_redirect.as_ref())
+            .map(|to| to.as_str().to_owned()),
         via: Via::Api,
         page: client.referer.clone(),
         referrer: attribution.as_ref().and_then(Attribution::referrer),
@@ -107,7 +105,7 @@ pub async fn send(
             app.mailroom.wake();
             Ok(answer(code_ref))
         }
-        Asked::NonceUsed => Err(not_understood()),
+        Asked::NonceUsed => Err(integrity_token::not_understood()),
         Asked::ClientOverLimit { retry_after } => Err(ApiError::too_many_sign_ins(retry_after)),
         Asked::UnknownNewsletters(names) => {
             Err(ApiError::bad_request(format!("Cannot subscribe to invalid newsletters {}", names.join(", "))))
@@ -124,7 +122,7 @@ struct Accepted<'a> {
 }
 
 fn accepted(app: &App, asked: &Token, otc_ref: Option<Uuid>, inbox_links: Option<&InboxLinks>) -> HttpResponse {
-    let cookie = CookieKind::Asked.give(&app.settings, asked, seconds(app.policy.lifetimes.signup_link_s));
+    let cookie = CookieKind::Asked.give(&app.settings, asked);
     // Plain values with string keys always serialise.
     let body = serde_json::to_string(&Accepted { otc_ref, inbox_links }).unwrap_or_default();
     HttpResponse::Created()
@@ -146,10 +144,6 @@ fn language(app: &App, body: &Body, request: &HttpRequest) -> Language {
 /// `true`, as a word or as such.
 fn is_yes(value: &Value) -> bool {
     value.as_bool() == Some(true) || value.as_str() == Some("true")
-}
-
-pub fn not_understood() -> ApiError {
-    ApiError::bad_request("The request could not be understood.")
 }
 
 fn purpose(email_type: Option<&Value>) -> Option<Purpose> {
@@ -203,12 +197,17 @@ fn words(given: Option<&Value>) -> Vec<String> {
 }
 
 /// `redirect`, else the page that asks; nothing with `autoRedirect: false`.
-fn return_to(app: &App, body: &Body, client: &Client) -> Option<ReturnTo> {
-    if body.auto_redirect == Some(Value::Bool(false)) {
+pub fn return_to(
+    app: &App,
+    client: &Client,
+    redirect: Option<&Value>,
+    auto_redirect: Option<&Value>,
+) -> Option<ReturnTo> {
+    if auto_redirect == Some(&Value::Bool(false)) {
         return None;
     }
-    let redirect = body.redirect.as_ref().and_then(Value::as_str);
     redirect
+        .and_then(Value::as_str)
         .and_then(|text| ReturnTo::parse(text, &app.settings))
         .or_else(|| ReturnTo::parse(client.referer.as_deref()?, &app.settings))
 }

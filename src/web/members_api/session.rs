@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::SET_COOKIE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use super::admit_own;
 use super::member::signed_out;
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -12,10 +14,11 @@ use crate::config::seconds;
 use crate::signin::present::Present;
 use crate::signin::sessions;
 use crate::signin::tokens::{self, Subject};
+use crate::web::answer::plain;
+use crate::web::body;
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
-use crate::web::{body, origin};
 
 /// `GET /members/api/session/` (protocol B.7): the identity token of whoever is signed in, as
 /// plain text; 204 when nobody is.
@@ -65,7 +68,7 @@ fn token_answer(signed: Result<Arc<str>, jsonwebtoken::errors::Error>) -> ApiRes
         tracing::error!(%error, "a member token could not be signed");
         ApiError::unexpected()
     })?;
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(token.to_string()))
+    Ok(plain(StatusCode::OK, &*token))
 }
 
 #[derive(Default, Deserialize)]
@@ -82,9 +85,7 @@ pub async fn sign_out(
     request: HttpRequest,
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
-    if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::foreign());
-    }
+    admit_own(&app, &request)?;
     let wish =
         if has_body(&request) { body::json(&request, payload, &app.settings.http).await? } else { SignOut::default() };
     if let Some(session) = client.session() {

@@ -4,16 +4,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::send_magic_link::not_understood;
+use super::send_magic_link::return_to;
+use super::{integrity_token, read_own};
 use crate::app::App;
 use crate::mail::letters;
 use crate::signin::codes::{self, Tried, Try, Whose};
-use crate::signin::integrity;
 use crate::signin::links::Purpose;
-use crate::signin::return_to::ReturnTo;
 use crate::web::client::Client;
 use crate::web::error::{ApiError, ApiResult};
-use crate::web::{body, origin};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,13 +31,9 @@ pub async fn verify(
     request: HttpRequest,
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
-    if !origin::is_trusted(request.headers(), &app.settings) {
-        return Err(ApiError::foreign());
-    }
-    let body: Body = body::json(&request, payload, &app.settings.http).await?;
+    let body: Body = read_own(&app, &request, payload).await?;
     let now = app.now();
-    let token = body.integrity_token.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let nonce = integrity::check(&app.policy, token, client.network, now).ok_or_else(not_understood)?;
+    let nonce = integrity_token::of_body(&app, &client, body.integrity_token.as_ref(), now)?;
 
     let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
     let (code, reference) = (text(&body.otc), text(&body.otc_ref));
@@ -55,7 +49,8 @@ pub async fn verify(
     match app.db.write(move |conn| codes::try_code(conn, &policy, &tried, now)).await? {
         Tried::Right(link) => {
             let (token, proof) = codes::exchange(&app.policy, &link, now);
-            let back = return_to(&app, &body, &client).or(link.return_to);
+            let back = return_to(&app, &client, body.redirect.as_ref(), body.auto_redirect.as_ref());
+            let back = back.map(|to| to.as_str().to_owned()).or(link.return_to);
             let mut url = letters::link_url(&app.settings, &token, Purpose::SignIn, back.as_deref());
             url.query_pairs_mut().append_pair("otc_verification", &proof);
             Ok(HttpResponse::Ok().json(json!({"redirectUrl": url.as_str()})))
@@ -72,21 +67,9 @@ pub async fn verify(
                 format!("Too many verification attempts across multiple codes, try again in {minutes} minutes");
             Err(ApiError::too_many(message, retry_after).with_code("OTC_TOTAL_ATTEMPTS_RATE_LIMITED"))
         }
-        Tried::NonceUsed => Err(not_understood()),
+        Tried::NonceUsed => Err(integrity_token::not_understood()),
     }
 }
 
 /// A code that was tried too often stays dead; asking again makes another.
 const LATER: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// `redirect`, else the page that asks; nothing with `autoRedirect: false`.
-fn return_to(app: &App, body: &Body, client: &Client) -> Option<String> {
-    if body.auto_redirect == Some(Value::Bool(false)) {
-        return None;
-    }
-    let redirect = body.redirect.as_ref().and_then(Value::as_str);
-    redirect
-        .and_then(|text| ReturnTo::parse(text, &app.settings))
-        .or_else(|| ReturnTo::parse(client.referer.as_deref()?, &app.settings))
-        .map(|to| to.as_str().to_owned())
-}

@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::pages::{self, Frame};
 use crate::app::App;
-use crate::config::seconds;
 use crate::members::address::EmailAddress;
 use crate::members::{labels, name};
 use crate::newsletters::{self, Newsletter};
@@ -344,7 +343,6 @@ impl Answering<'_> {
         } else {
             pages::see_other(&self.return_to.with_note(&Note::of_state(State::Pending)))
         };
-        let life = seconds(self.app.policy.lifetimes.signup_link_s);
-        pages::with_cookie(response, &CookieKind::Asked.give(&self.app.settings, &self.asked, life))
+        pages::with_cookie(response, &CookieKind::Asked.give(&self.app.settings, &self.asked))
     }
 }

@@ -12,7 +12,6 @@ use askama::Template;
 use super::forms::read_own;
 use super::pages::{self, Frame, about_a_token, with_cookie};
 use crate::app::App;
-use crate::config::seconds;
 use crate::db::DbResult;
 use crate::members::address::EmailAddress;
 use crate::secrets::Token;
@@ -182,7 +181,7 @@ fn link_page(
     wrong_number: bool,
 ) -> PageResult<HttpResponse> {
     let page = LinkPage {
-        frame: Frame::new(&app.settings).in_language(link.language),
+        frame: Frame::new(&app.settings).in_language(Some(link.language)),
         link,
         texts: Texts::of(link.purpose),
         signed_in_as,
@@ -201,12 +200,10 @@ fn dead_link(app: &App, known: Option<(&LinkView, &Token)>) -> PageResult<HttpRe
         Some(LinkState::Voided | LinkState::Live) => ("link-voided", "link-voided.text"),
         None => ("link-unknown", "link-unknown.text"),
     };
-    let frame = Frame::new(&app.settings);
-    let language = known.map_or(frame.language, |(link, _)| link.language);
+    let frame = Frame::new(&app.settings).in_language(known.map(|(link, _)| link.language));
     // What a member asked for while signed in is asked for there again.
     let again = known.filter(|(link, _)| link.purpose.is_for_anybody());
-    let page =
-        DeadLinkPage { frame: frame.in_language(language), title, text, token: again.map(|(_, token)| token.reveal()) };
+    let page = DeadLinkPage { frame, title, text, token: again.map(|(_, token)| token.reveal()) };
     pages::page(StatusCode::GONE, &page.frame, &page).map(about_a_token)
 }
 
@@ -238,7 +235,7 @@ async fn grant(app: &App, token: &Token, number: String) -> PageResult<HttpRespo
     let (policy, given, now) = (app.policy.clone(), token.clone(), app.now());
     match app.db.write(move |conn| waiting::grant(conn, &policy, &given, &number, now)).await? {
         Granted::Done(link) => {
-            let page = GrantedPage { frame: Frame::new(&app.settings).in_language(link.language) };
+            let page = GrantedPage { frame: Frame::new(&app.settings).in_language(Some(link.language)) };
             pages::page(StatusCode::OK, &page.frame, &page).map(about_a_token)
         }
         Granted::WrongNumber(link) => link_page(app, StatusCode::UNPROCESSABLE_ENTITY, &link, token, None, true),
@@ -264,9 +261,8 @@ async fn redeem(app: &App, client: &Client, token: &Token, status: StatusCode) -
 /// Sends a browser home, signed in, with the note of what its link did.
 pub fn arrived(app: &App, done: &Done, status: StatusCode) -> HttpResponse {
     let target = home_or(app, done.return_to.as_deref()).with_note(&note_of(done));
-    let life = seconds(app.policy.lifetimes.session_absolute_s);
     let response = pages::redirect(status, &target);
-    about_a_token(with_cookie(response, &CookieKind::Session.give(&app.settings, &done.session, life)))
+    about_a_token(with_cookie(response, &CookieKind::Session.give(&app.settings, &done.session)))
 }
 
 fn note_of(done: &Done) -> Note {
@@ -313,6 +309,6 @@ pub async fn resend(
         in_fragment: link.via == Via::Form,
     };
     let response = pages::see_other(&home_or(&app, link.return_to.as_deref()).with_note(&note));
-    let cookie = CookieKind::Asked.give(&app.settings, &asked, seconds(app.policy.lifetimes.signup_link_s));
+    let cookie = CookieKind::Asked.give(&app.settings, &asked);
     Ok(about_a_token(with_cookie(response, &cookie)))
 }

@@ -57,12 +57,13 @@ impl Frame {
             return Ok((frame, None));
         };
         let present = app.presence.of(session, app.now()).await?;
-        let language = present.as_ref().and_then(|present| present.member.language).unwrap_or(frame.language);
+        let language = present.as_ref().and_then(|present| present.member.language);
         Ok((frame.in_language(language), present))
     }
 
-    pub fn in_language(self, language: Language) -> Self {
-        Self { language, ..self }
+    /// In the language of whom the page is about, where it is known.
+    pub fn in_language(self, known: Option<Language>) -> Self {
+        Self { language: known.unwrap_or(self.language), ..self }
     }
 
     /// In the language that a form's own field names.

@@ -9,13 +9,12 @@ use super::forms::read_own;
 use super::pages::{self, Frame, about_a_token};
 use crate::app::App;
 use crate::ids::EmailChangeId;
-use crate::members::address::EmailAddress;
+use crate::members::address;
 use crate::members::email_change::{self, Change};
 use crate::members::language_of;
 use crate::secrets::{self, Token};
 use crate::texts::Language;
 use crate::web::body::Form;
-use crate::web::client::Client;
 use crate::web::page_error::PageResult;
 
 #[derive(Template)]
@@ -61,9 +60,7 @@ fn over(
     title: &'static str,
     text: &'static str,
 ) -> PageResult<HttpResponse> {
-    let frame = Frame::new(&app.settings);
-    let language = language.unwrap_or(frame.language);
-    let page = UndonePage { frame: frame.in_language(language), title, text };
+    let page = UndonePage { frame: Frame::new(&app.settings).in_language(language), title, text };
     pages::page(status, &page.frame, &page).map(about_a_token)
 }
 
@@ -76,11 +73,9 @@ pub async fn show(app: web::Data<App>, request: HttpRequest) -> PageResult<HttpR
     if change.undone_at.is_some() || app.now() >= change.undo_until {
         return over(&app, StatusCode::GONE, language, "undo-over", "undo-over.text");
     }
-    let frame = Frame::new(&app.settings);
-    let language = language.unwrap_or(frame.language);
     let page = UndoPage {
-        frame: frame.in_language(language),
-        old: EmailAddress::parse(&change.from_email).map(|old| old.masked()).unwrap_or_default(),
+        frame: Frame::new(&app.settings).in_language(language),
+        old: address::masked(&change.from_email),
         change: change.id.to_string(),
         key: query.get("key").unwrap_or_default(),
     };
@@ -88,12 +83,7 @@ pub async fn show(app: web::Data<App>, request: HttpRequest) -> PageResult<HttpR
 }
 
 /// `POST /members/undo/`.
-pub async fn undo(
-    app: web::Data<App>,
-    _client: Client,
-    request: HttpRequest,
-    payload: Payload,
-) -> PageResult<HttpResponse> {
+pub async fn undo(app: web::Data<App>, request: HttpRequest, payload: Payload) -> PageResult<HttpResponse> {
     let form = read_own(&app, &request, payload).await?;
     let Some((change, language)) = find(&app, &form).await? else {
         return over(&app, StatusCode::NOT_FOUND, None, "undo-unknown", "undo-unknown.text");

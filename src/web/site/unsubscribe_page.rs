@@ -16,7 +16,7 @@ use super::forms::read_urlencoded;
 use super::pages::{self, Frame, about_a_token};
 use crate::app::App;
 use crate::config::UnsubscribePage;
-use crate::members::address::EmailAddress;
+use crate::members::address;
 use crate::members::preferences::{self, Changes, Place};
 use crate::newsletters::unsubscribing::{self, Holder, What};
 use crate::web::answer::plain;
@@ -105,17 +105,15 @@ async fn page(app: &App, link: &Link, done: Option<(&'static str, String)>) -> P
     let Some(holder) = holder else {
         return Err(PageError::bad_unsubscribe_link());
     };
-    let frame = Frame::new(&app.settings);
-    let language = holder.language.unwrap_or(frame.language);
-    let frame = frame.in_language(language);
+    let frame = Frame::new(&app.settings).in_language(holder.language);
     let Holder { email, newsletters, paused_until, .. } = holder;
     let name_of = |uuid: Uuid| newsletters.iter().find(|list| list.uuid == uuid).map(|list| list.name.clone());
     let page = UnsubscribePageShown {
         action: link.address(&frame),
-        address: EmailAddress::parse(&email).map(|email| email.masked()).unwrap_or_default(),
+        address: address::masked(&email),
         list: link.list.and_then(name_of),
         lists: newsletters.iter().map(|list| list.name.clone()).collect(),
-        paused_until: paused_until.filter(|until| *until > app.now()).map(|until| language.day(until)),
+        paused_until: paused_until.filter(|until| *until > app.now()).map(|until| frame.language.day(until)),
         frame,
         done,
     };

@@ -5,7 +5,6 @@ use askama::Template;
 
 use super::{Visit, act, done};
 use crate::app::App;
-use crate::config::seconds;
 use crate::members::address::EmailAddress;
 use crate::members::email_change::{self, Origin, Wish, Wished};
 use crate::secrets::Token;
@@ -80,6 +79,5 @@ pub async fn change(
     };
     app.mailroom.wake();
     let response = done(&app, &client, PATH, what).await?;
-    let life = seconds(app.policy.lifetimes.signup_link_s);
-    Ok(with_cookie(response, &CookieKind::Asked.give(&app.settings, &asked, life)))
+    Ok(with_cookie(response, &CookieKind::Asked.give(&app.settings, &asked)))
 }
