@@ -10,9 +10,9 @@ use anyhow::{Context, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
-use crate::billing::tiers;
+use crate::billing::{Billing, tiers, worker};
 use crate::clock::{Clock, Timestamp};
-use crate::config::{DatabaseUrl, Settings};
+use crate::config::{DatabaseUrl, Settings, seconds};
 use crate::db::{Conn, Db, DbResult};
 use crate::mail::sender::{Mailroom, Sender};
 use crate::mail::{outbox, sender};
@@ -38,6 +38,8 @@ pub struct App {
     pub streams: Streams,
     pub mailroom: Mailroom,
     pub site_uuid: Arc<str>,
+    /// `None`: Stripe is not set up, and the paid parts are off.
+    pub billing: Option<Billing>,
     pub metrics: Option<PrometheusHandle>,
     stopping: Arc<AtomicBool>,
 }
@@ -82,9 +84,23 @@ impl App {
             lifetimes: settings.lifetimes.clone(),
             key,
             welcome_mail: settings.welcome_mail,
+            grace: seconds(settings.billing.grace_days * 86_400),
+        };
+        let (settings, site_uuid): (Arc<Settings>, Arc<str>) = (Arc::new(settings), site_uuid.into());
+        let billing = match &settings.stripe {
+            Some(account) => Some(Billing::new(
+                account,
+                db.clone(),
+                clock.clone(),
+                Arc::clone(&settings),
+                policy.clone(),
+                Arc::clone(&site_uuid),
+            )?),
+            None => None,
         };
         Ok(Self {
-            settings: Arc::new(settings),
+            settings,
+            billing,
             clock,
             presence: Presence::new(db.clone(), policy.lifetimes.clone(), kept),
             db,
@@ -92,7 +108,7 @@ impl App {
             streams: Streams::new(policy.limits.waiting_streams),
             policy,
             mailroom: Mailroom::default(),
-            site_uuid: site_uuid.into(),
+            site_uuid,
             metrics,
             stopping: Arc::default(),
         })
@@ -193,6 +209,9 @@ impl Workers {
                 server,
             };
             threads.push(spawn("mail", sender::run(worker, stopped.clone()))?);
+        }
+        if let Some(billing) = app.billing.clone() {
+            threads.push(spawn("billing", worker::run(billing, stopped.clone()))?);
         }
         let janitor = (tidy(app.clone(), stopped.clone()), watch_keys(app.clone(), stopped));
         threads.push(spawn("janitor", async {

@@ -121,6 +121,16 @@ identifiers! {
     ApiKeyId,
     /// What one can be a member of.
     TierId,
+    /// What a tier costs, a month or a year.
+    TierPriceId,
+    /// Something that makes a tier cheaper, or free for a while.
+    OfferId,
+    /// A visit to Stripe's pages.
+    CheckoutId,
+    /// Free access that staff gave.
+    CompId,
+    /// Something a member was told about what they pay.
+    BillingNoticeId,
 }
 
 /// A random UUID (version 4, RFC 9562), as the protocol shows for members and newsletters.

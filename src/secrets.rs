@@ -79,10 +79,12 @@ pub enum Purpose {
     UndoEmailChange,
     ErasedAddress,
     WaitingNumber,
+    Trial,
+    CardLink,
 }
 
 impl Purpose {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::MagicLink,
         Self::IntegrityToken,
         Self::UnsubscribeLink,
@@ -93,6 +95,8 @@ impl Purpose {
         Self::UndoEmailChange,
         Self::ErasedAddress,
         Self::WaitingNumber,
+        Self::Trial,
+        Self::CardLink,
     ];
 
     fn label(self) -> &'static [u8] {
@@ -107,6 +111,8 @@ impl Purpose {
             Self::UndoEmailChange => b"readership undo email change",
             Self::ErasedAddress => b"readership erased address",
             Self::WaitingNumber => b"readership waiting number",
+            Self::Trial => b"readership trial",
+            Self::CardLink => b"readership card link",
         }
     }
 }

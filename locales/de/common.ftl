@@ -41,3 +41,5 @@ note-already = Sie haben { $site } schon abonniert.
 note-expired = Dieser Link war abgelaufen. Wenn die Adresse einen bekommen kann, ist ein neuer unterwegs.
 note-failed = Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.
 note-email-changed = Erledigt! Ihre E-Mail-Adresse wurde geändert.
+note-billing-updated = Geschafft! Ihre Zahlungsdaten wurden aktualisiert.
+note-billing-not-updated = Ihre Zahlungsdaten wurden nicht aktualisiert.

@@ -26,3 +26,7 @@ error-unexpected = Etwas ist schiefgegangen
     .text = Es liegt an uns und wurde notiert. Bitte versuchen Sie es gleich noch einmal.
 error-busy = Einen Moment bitte
     .text = Der Server ist beschäftigt. Bitte versuchen Sie es in ein paar Sekunden noch einmal.
+error-billing-off = Hier wird nichts verkauft
+    .text = Diese Website hat keine bezahlten Tarife.
+error-billing-away = Zahlungen sind gerade nicht erreichbar
+    .text = Nichts ist verloren: Was Sie bezahlt haben, wird von selbst geprüft. Bitte versuchen Sie es in einer Minute noch einmal.

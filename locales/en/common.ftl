@@ -41,3 +41,5 @@ note-already = You are subscribed to { $site } already.
 note-expired = That link had ended. If the address can receive one, a new link is on its way.
 note-failed = That did not work. Please try again.
 note-email-changed = Success! Your email address has been changed.
+note-billing-updated = Success! Your billing info has been updated.
+note-billing-not-updated = Your billing was not updated.

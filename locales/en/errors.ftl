@@ -26,3 +26,7 @@ error-unexpected = Something went wrong
     .text = It is our fault, and it has been noted. Please try again in a moment.
 error-busy = One moment, please
     .text = The server is busy. Please try again in a few seconds.
+error-billing-off = Nothing is sold here
+    .text = This site has no paid plans.
+error-billing-away = Payments cannot be reached at the moment
+    .text = Nothing is lost: whatever you have paid is checked by itself. Please try again in a minute.

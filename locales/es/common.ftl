@@ -41,3 +41,5 @@ note-already = Ya estaba suscrito a { $site }.
 note-expired = Ese enlace había caducado. Si la dirección puede recibir uno, un enlace nuevo está en camino.
 note-failed = No ha funcionado. Inténtelo de nuevo.
 note-email-changed = ¡Hecho! Su dirección de correo se ha cambiado.
+note-billing-updated = ¡Listo! Sus datos de pago se han actualizado.
+note-billing-not-updated = Sus datos de pago no se han actualizado.

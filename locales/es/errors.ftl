@@ -26,3 +26,7 @@ error-unexpected = Algo ha ido mal
     .text = Es culpa nuestra y ha quedado anotado. Inténtelo de nuevo en un momento.
 error-busy = Un momento, por favor
     .text = El servidor está ocupado. Inténtelo de nuevo en unos segundos.
+error-billing-off = Aquí no se vende nada
+    .text = Este sitio no tiene planes de pago.
+error-billing-away = Los pagos no están disponibles en este momento
+    .text = No se pierde nada: lo que haya pagado se comprueba solo. Inténtelo de nuevo en un minuto, por favor.

@@ -41,3 +41,5 @@ note-already = Vous êtes déjà abonné à { $site }.
 note-expired = Ce lien avait expiré. Si l’adresse peut en recevoir un, un nouveau lien est en route.
 note-failed = Cela n’a pas fonctionné. Veuillez réessayer.
 note-email-changed = C’est fait ! Votre adresse e-mail a été modifiée.
+note-billing-updated = C’est fait ! Vos données de paiement ont été mises à jour.
+note-billing-not-updated = Vos données de paiement n’ont pas été mises à jour.

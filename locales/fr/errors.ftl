@@ -26,3 +26,7 @@ error-unexpected = Quelque chose s’est mal passé
     .text = C’est notre faute, et cela a été noté. Veuillez réessayer dans un instant.
 error-busy = Un instant, s’il vous plaît
     .text = Le serveur est occupé. Veuillez réessayer dans quelques secondes.
+error-billing-off = Rien n’est vendu ici
+    .text = Ce site n’a pas de formule payante.
+error-billing-away = Les paiements sont injoignables pour le moment
+    .text = Rien n’est perdu : ce que vous avez payé est vérifié tout seul. Veuillez réessayer dans une minute.

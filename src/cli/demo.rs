@@ -11,7 +11,7 @@ use crate::sandbox::demo::{Demo, DemoOptions};
 
 #[derive(Args)]
 pub struct Options {
-    /// First of four neighbouring ports: newsroom, members, inbox, mail server.
+    /// First of five neighbouring ports: newsroom, members, inbox, mail server, stand-in for Stripe.
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// Folder for the demo's database; kept between runs [default: one in the temporary folder].
@@ -45,6 +45,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
   Newsroom   {newsroom}
   Inbox      {inbox}
   Members    {members}
+  Stripe     {bank} (a stand-in: no money moves)
   Data       {data}
 
 Try this:
@@ -56,10 +57,16 @@ Try this:
   6. Sign out, then \"Sign in\" at the top of the newsroom: the page that waits takes the code of the mail,
      or goes on by itself when you open the link in another browser and type its number there.
   7. The welcome mail ends with a link to unsubscribe.
+  8. {members}members/checkout/ sells two plans. Pay with the card 4242424242424242, or with
+     4000000000000341, which is declined when it is to pay again.
+  9. {bank} moves the clock: a month later the payment fails, a mail says so, its button leads to another
+     card, and the footer says that the billing is updated.
+ 10. {members}members/account/plan/ changes, ends and resumes the plan.
 
 Ctrl-C ends it.\n",
             newsroom = demo.newsroom,
             inbox = demo.inbox,
+            bank = demo.bank,
             members = demo.members,
             data = data_dir.display(),
         );
@@ -72,7 +79,7 @@ Ctrl-C ends it.\n",
 
 /// Removes only the files that a demo makes.
 fn forget(data_dir: &std::path::Path) -> anyhow::Result<()> {
-    for name in ["readership.db", "readership.db-wal", "readership.db-shm", "secret.key"] {
+    for name in ["readership.db", "readership.db-wal", "readership.db-shm", "secret.key", "stripe.json"] {
         let path = data_dir.join(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

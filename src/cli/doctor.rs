@@ -1,6 +1,9 @@
 //! `readership doctor`: what is in force, whether it works, what to do next.
 
-use crate::config::{self, DatabaseUrl, Settings};
+use crate::billing::inbox;
+use crate::billing::stripe::{self, StripeError};
+use crate::clock::{Clock, Timestamp};
+use crate::config::{self, DatabaseUrl, Settings, StripeSettings};
 use crate::db;
 use crate::mail::outbox;
 use crate::mail::smtp::Connection;
@@ -12,6 +15,13 @@ enum Finding {
     Good(String),
     Advice(String),
     Fault(String),
+}
+
+/// A part that is looked at more closely.
+#[derive(clap::Subcommand)]
+pub enum Part {
+    /// The key, the webhook, the version, the clocks, the last event.
+    Stripe,
 }
 
 pub fn run(settings: anyhow::Result<Settings>) -> anyhow::Result<()> {
@@ -35,8 +45,14 @@ pub fn run(settings: anyhow::Result<Settings>) -> anyhow::Result<()> {
     findings.push(check_key(&settings));
     findings.extend(check_database(&settings));
     findings.push(check_mail(&settings));
+    findings.extend(check_stripe_settings(&settings));
+    conclude(&findings)
+}
+
+/// Prints what was found. Fails when something is in the way.
+fn conclude(findings: &[Finding]) -> anyhow::Result<()> {
     let mut faults = 0;
-    for finding in &findings {
+    for finding in findings {
         match finding {
             Finding::Good(text) => println!("  ok      {text}"),
             Finding::Advice(text) => println!("  advice  {text}"),
@@ -75,6 +91,7 @@ fn in_force(settings: &Settings) -> Vec<(&'static str, String)> {
         ),
         ("READERSHIP_SMTP_URL", or_none(settings.smtp.as_ref().map(ToString::to_string))),
         ("READERSHIP_MAIL_FROM", or_none(settings.mail_from.as_ref().map(|from| from.address.as_given()))),
+        ("READERSHIP_STRIPE_SECRET_KEY", or_none(settings.stripe.as_ref().map(StripeSettings::masked_key))),
         ("READERSHIP_METRICS_LISTEN", or_none(settings.metrics_listen.map(|address| address.to_string()))),
     ]
 }
@@ -184,4 +201,124 @@ fn check_mail(settings: &Settings) -> Finding {
         Ok(()) => Finding::Good(format!("{server} takes our greeting")),
         Err(error) => Finding::Fault(format!("the mail server cannot be used: {error}")),
     }
+}
+
+fn check_stripe_settings(settings: &Settings) -> Vec<Finding> {
+    let Some(account) = &settings.stripe else {
+        return vec![Finding::Advice("Stripe is not set up: the paid parts are off".to_owned())];
+    };
+    let mut findings = vec![Finding::Good("Stripe is set up; `readership doctor stripe` looks at it".to_owned())];
+    if account.is_live() && !settings.is_https() {
+        findings.push(Finding::Fault("real money needs https: READERSHIP_URL is plain http".to_owned()));
+    }
+    findings
+}
+
+/// `readership doctor stripe`.
+pub fn stripe(settings: Settings) -> anyhow::Result<()> {
+    let Some(account) = settings.stripe.clone() else {
+        anyhow::bail!("Stripe is not set up: set READERSHIP_STRIPE_SECRET_KEY and READERSHIP_STRIPE_PUBLISHABLE_KEY");
+    };
+    let mode = if account.is_live() { "live: real money moves" } else { "test: no money moves" };
+    println!("Stripe     {} ({mode})", account.api_base);
+    println!("key        {}", account.masked_key());
+    println!("version    {}", stripe::api_version());
+    println!("\nChecked:");
+    let mut findings = check_stripe_settings(&settings);
+    let looked = actix_web::rt::System::new().block_on(async {
+        let billing = super::billing::open(settings)?;
+        findings.extend(check_stripe(&billing).await);
+        billing.db.close();
+        Ok::<_, anyhow::Error>(())
+    });
+    if let Err(error) = looked {
+        findings.push(Finding::Fault(format!("{error:#}")));
+    }
+    conclude(&findings)
+}
+
+/// What the key must be allowed to do, and how that shows.
+async fn check_scopes(billing: &crate::billing::Billing) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut missing = Vec::new();
+    // An object that is not there says that one may look for it.
+    let nobody = "cus_readership_doctor";
+    let looks: [(&str, Result<(), StripeError>); 4] = [
+        ("Customers: read and write", billing.stripe.customer(nobody).await.map(drop)),
+        ("Subscriptions: read and write", billing.stripe.subscriptions_of(nobody).await.map(drop)),
+        ("Charges: read", billing.stripe.charges_of(nobody).await.map(drop)),
+        ("Events: read", billing.stripe.newest_event().await.map(drop)),
+    ];
+    for (scope, looked) in looks {
+        match looked {
+            Err(StripeError::Refused(refusal)) if matches!(refusal.status, 401 | 403) => missing.push(scope),
+            Err(StripeError::Away(why)) => findings.push(Finding::Fault(format!("Stripe cannot be reached: {why}"))),
+            _ => {}
+        }
+    }
+    findings.push(if missing.is_empty() {
+        Finding::Good("the key may read what it must".to_owned())
+    } else {
+        Finding::Fault(format!("the key lacks permissions; give it at Stripe: {}", missing.join("; ")))
+    });
+    findings
+}
+
+/// The most that the clocks may differ: signatures are good for five minutes.
+const MOST_SKEW_S: i64 = 60;
+
+async fn check_stripe(billing: &crate::billing::Billing) -> Vec<Finding> {
+    if let Err(error) = billing.stripe.check_key().await {
+        let hint = match &error {
+            StripeError::Refused(refusal) if refusal.status == 401 => "; copy the key from Stripe's dashboard again",
+            StripeError::Refused(refusal) if refusal.status == 403 => "",
+            _ => "; is there a way out to api.stripe.com?",
+        };
+        // A restricted key need not see the balance.
+        if !matches!(&error, StripeError::Refused(refusal) if refusal.status == 403) {
+            return vec![Finding::Fault(format!("{error}{hint}"))];
+        }
+    }
+    let mut findings = vec![Finding::Good("Stripe answers, and knows the key".to_owned())];
+    findings.extend(check_scopes(billing).await);
+    findings.push(match billing.check_webhook().await {
+        Ok(Ok(good)) => Finding::Good(good),
+        Ok(Err(wrong)) => Finding::Fault(wrong),
+        Err(error) => Finding::Advice(format!("the webhook endpoint could not be looked at: {error}")),
+    });
+    match billing.stripe.server_time().await {
+        Ok(Some(theirs)) => {
+            let skew = Clock::system().now().seconds() - theirs;
+            findings.push(if skew.abs() <= MOST_SKEW_S {
+                Finding::Good("this machine and Stripe agree about the time".to_owned())
+            } else {
+                Finding::Fault(format!("this machine's clock is {skew} s off Stripe's: events will be refused; set it"))
+            });
+        }
+        Ok(None) => findings.push(Finding::Advice("Stripe did not say what time it is".to_owned())),
+        Err(error) => findings.push(Finding::Advice(format!("Stripe's time could not be read: {error}"))),
+    }
+    let depth = billing.db.read(inbox::depth).await.unwrap_or_default();
+    findings.push(match depth.newest {
+        Some(at) => Finding::Good(format!("the last event arrived on {at}, {} wait", depth.waiting)),
+        None => Finding::Advice("no event has arrived yet".to_owned()),
+    });
+    if depth.parked > 0 {
+        findings.push(Finding::Fault(format!(
+            "{} events could not be worked off; see the log, then `readership billing retry`",
+            depth.parked
+        )));
+    }
+    let compared = billing.db.read(|conn| site_facts::read(conn, "billing_last_comparison")).await.ok().flatten();
+    let compared = compared.and_then(|text| {
+        let mut parts = text.split(' ').map(|part| part.parse::<i64>().ok());
+        Some((Timestamp::from_millis(parts.next()??), parts.next()??, parts.next()??))
+    });
+    findings.push(match compared {
+        Some((at, customers, drift)) => {
+            Finding::Good(format!("compared with Stripe on {at}: {drift} of {customers} customers differed"))
+        }
+        None => Finding::Advice("never compared with Stripe: `readership billing reconcile` does it".to_owned()),
+    });
+    findings
 }

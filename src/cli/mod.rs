@@ -1,20 +1,31 @@
 //! The command line: one file a command.
 
 mod backup;
+mod billing;
+mod comps;
+mod days;
 mod demo;
 mod doctor;
+mod explain;
 mod keys;
 mod migrate;
 mod newsletters;
+mod offers;
 mod sending;
 mod serve;
+mod tiers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::Settings;
+use crate::db::Conn;
+use crate::ids::MemberId;
+use crate::members;
+use crate::members::address::EmailAddress;
 
 /// Newsletter sign-up, sign-in by mail and paid membership for any website, as one binary.
 ///
@@ -40,7 +51,10 @@ enum Command {
     /// Bring the database's schema up to date (serve does it too).
     Migrate,
     /// Say what is in force, whether it works, and what to do next.
-    Doctor,
+    Doctor {
+        #[command(subcommand)]
+        part: Option<doctor::Part>,
+    },
     /// Copy the whole database into one file, while the service runs.
     Backup {
         /// The file to write; it must not exist.
@@ -63,6 +77,31 @@ enum Command {
     Sending {
         #[command(subcommand)]
         action: sending::Action,
+    },
+    /// Say why somebody may read, or may not: from their address to Stripe's last word.
+    Explain {
+        /// The member's address.
+        address: String,
+    },
+    /// List, add and change what one can be a member of.
+    Tiers {
+        #[command(subcommand)]
+        action: tiers::Action,
+    },
+    /// List and add what makes a tier cheaper, or free for a while.
+    Offers {
+        #[command(subcommand)]
+        action: offers::Action,
+    },
+    /// Let members read free of charge.
+    Comps {
+        #[command(subcommand)]
+        action: comps::Action,
+    },
+    /// Compare with Stripe, set its webhook up, try again what failed.
+    Billing {
+        #[command(subcommand)]
+        action: billing::Action,
     },
     /// List and add newsletters.
     Newsletters {
@@ -89,13 +128,25 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options),
         Command::Serve => serve::run(settings()?),
         Command::Migrate => migrate::run(&settings()?),
-        Command::Doctor => doctor::run(settings()),
+        Command::Doctor { part: None } => doctor::run(settings()),
+        Command::Doctor { part: Some(doctor::Part::Stripe) } => doctor::stripe(settings()?),
+        Command::Explain { address } => explain::run(&settings()?, &address),
+        Command::Tiers { action } => tiers::run(&settings()?, &action),
+        Command::Offers { action } => offers::run(&settings()?, &action),
+        Command::Comps { action } => comps::run(&settings()?, &action),
+        Command::Billing { action } => billing::run(settings()?, &action),
         Command::Backup { file } => backup::backup(&settings()?, &file),
         Command::Restore { file } => backup::restore(&settings()?, &file),
         Command::Keys { json, action } => keys::run(&settings()?, json, action.as_ref()),
         Command::Sending { action } => sending::run(&settings()?, &action),
         Command::Newsletters { action } => newsletters::run(&settings()?, &action),
     }
+}
+
+/// The member with this address.
+fn member_named(conn: &mut Conn, address: &str) -> anyhow::Result<MemberId> {
+    let email = EmailAddress::parse(address)?;
+    members::find_by_email(conn, &email)?.with_context(|| format!("no member has the address {address}"))
 }
 
 /// Sends log lines to standard error, as the settings say.

@@ -16,9 +16,11 @@ use crate::texts::Language;
 
 mod numbers;
 mod source;
+mod stripe;
 
-pub use numbers::{Database, Http, Lifetimes, Limits, Sending};
+pub use numbers::{Billing, Database, Http, Lifetimes, Limits, Sending};
 use source::Source;
+pub use stripe::{Donations, StripeSettings};
 
 /// A key of the table below, for `doctor` and for the documentation.
 pub struct Key {
@@ -58,6 +60,27 @@ const PLAIN_KEYS: &[(&str, &str, &str)] = &[
     ),
     ("READERSHIP_SMTP_CA_FILE", "", "PEM file of a further certificate authority to trust for the mail server"),
     ("READERSHIP_MAIL_FROM", "", "sender of mails, Name <address> (required with READERSHIP_SMTP_URL)"),
+    (
+        "READERSHIP_STRIPE_SECRET_KEY",
+        "",
+        "secret or restricted key of the Stripe account; without it the paid parts are off",
+    ),
+    ("READERSHIP_STRIPE_PUBLISHABLE_KEY", "", "publishable key of the same account (required with the secret one)"),
+    (
+        "READERSHIP_STRIPE_WEBHOOK_SECRET",
+        "",
+        "signing secret of the webhook endpoint; two, separated by a comma, while one replaces the other",
+    ),
+    (
+        "READERSHIP_STRIPE_API_BASE",
+        "https://api.stripe.com/",
+        "where Stripe's API is; https, or plain http on loopback",
+    ),
+    (
+        "READERSHIP_DONATIONS",
+        "",
+        "currency and suggested amount in its minor unit, such as usd:500, to take one-time payments of a chosen amount",
+    ),
     ("READERSHIP_TRUSTED_PROXIES", "", "networks (10.0.0.0/8, ::1) whose X-Forwarded-For counts, separated by commas"),
     ("READERSHIP_METRICS_LISTEN", "", "address and port of /metrics"),
     ("READERSHIP_LOG", "info", "what is logged: error, warn, info, debug, or a filter per module"),
@@ -71,6 +94,7 @@ pub fn keys() -> Vec<Key> {
         .chain(Limits::keys())
         .chain(Lifetimes::keys())
         .chain(Sending::keys())
+        .chain(Billing::keys())
         .chain(Http::keys())
         .chain(Database::keys())
         .collect()
@@ -164,6 +188,9 @@ pub struct Settings {
     pub secret_key: Option<SecretKey>,
     pub smtp: Option<SmtpServer>,
     pub mail_from: Option<Sender>,
+    /// `None`: the paid parts are off.
+    pub stripe: Option<StripeSettings>,
+    pub donations: Option<Donations>,
     pub trusted_proxies: Vec<Network>,
     pub metrics_listen: Option<SocketAddr>,
     pub log: String,
@@ -171,6 +198,7 @@ pub struct Settings {
     pub limits: Limits,
     pub lifetimes: Lifetimes,
     pub sending: Sending,
+    pub billing: Billing,
     pub http: Http,
     pub db: Database,
 }
@@ -196,6 +224,8 @@ impl Settings {
             secret_key: None,
             smtp: None,
             mail_from: None,
+            stripe: None,
+            donations: None,
             trusted_proxies: Vec::new(),
             metrics_listen: None,
             log: "info".to_owned(),
@@ -203,6 +233,7 @@ impl Settings {
             limits: Limits::default(),
             lifetimes: Lifetimes::default(),
             sending: Sending::default(),
+            billing: Billing::default(),
             http: Http::default(),
             db: Database::default(),
         }
@@ -276,6 +307,8 @@ impl Settings {
                 "is required with READERSHIP_SMTP_URL: who mails come from, Name <address>",
             );
         }
+        settings.stripe = source.stripe();
+        settings.donations = source.parsed("READERSHIP_DONATIONS", "a currency and an amount, such as usd:500");
         settings.trusted_proxies =
             source.list("READERSHIP_TRUSTED_PROXIES", "an address or a network, such as 10.0.0.0/8", |text| {
                 text.parse().ok()
@@ -289,6 +322,7 @@ impl Settings {
         settings.limits = Limits::read(&mut source);
         settings.lifetimes = Lifetimes::read(&mut source);
         settings.sending = Sending::read(&mut source);
+        settings.billing = Billing::read(&mut source);
         settings.http = Http::read(&mut source);
         settings.db = Database::read(&mut source);
         source.finish().map(|()| settings)

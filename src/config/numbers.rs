@@ -51,6 +51,8 @@ numbers! {
         number_tries, "NUMBER_TRIES", 3, 1..=20, "tries at the number of a waiting browser; after the last, the link only signs in where it is opened";
         email_changes_per_hour, "EMAIL_CHANGES_PER_HOUR", 5, 0..=1_000, "changes of address that one member may ask for in an hour";
         waiting_streams, "WAITING_STREAMS", 512, 0..=1_000_000, "browsers that may watch at once for their link to be used; further ones ask again every few seconds";
+        checkouts_per_hour, "CHECKOUTS_PER_HOUR", 99, 0..=1_000_000, "visits to Stripe's pages asked for from one client network in an hour";
+        checkouts_address_per_hour, "CHECKOUTS_ADDRESS_PER_HOUR", 8, 0..=1_000_000, "the same for one address that nobody has proved";
         live_links, "LIVE_LINKS", 3, 1..=20, "links that work at the same time for one address; a further one voids the oldest";
     }
 }
@@ -90,6 +92,26 @@ numbers! {
         mail_ms, "MAIL_MS", 180_000, 10..=900_000, "milliseconds for everything about one mail";
         lease_s, "LEASE_S", 60, 2..=3_600, "seconds after which a mail that a dead process was sending is taken up again";
         attempts, "ATTEMPTS", 12, 1..=100, "tries before a mail is parked";
+    }
+}
+
+numbers! {
+    /// Talking to Stripe, and what follows from what it says (`reliability.md` §4).
+    Billing, "BILLING" {
+        grace_days, "GRACE_DAYS", 7, 0..=90, "days that access lasts after a payment failed, while Stripe tries again";
+        trial_ending_days, "TRIAL_ENDING_DAYS", 3, 0..=30, "days before the end of a trial at which its mail goes out; 0 for none";
+        card_expiring_days, "CARD_EXPIRING_DAYS", 30, 0..=90, "days before a card ends at which its mail goes out; 0 for none";
+        connect_ms, "CONNECT_MS", 5_000, 10..=60_000, "milliseconds to connect to Stripe";
+        call_ms, "CALL_MS", 8_000, 10..=60_000, "milliseconds for one answer of Stripe";
+        total_ms, "TOTAL_MS", 20_000, 10..=120_000, "milliseconds for one call with all its tries";
+        retries, "RETRIES", 2, 0..=10, "further tries at a call that may be tried again";
+        calls_per_s, "CALLS_PER_S", 20, 1..=1_000, "calls in a second while everything is compared with Stripe";
+        calls_at_once, "CALLS_AT_ONCE", 8, 1..=64, "calls that may be under way at once";
+        breaker_failures, "BREAKER_FAILURES", 5, 1..=1_000, "failures in a row after which Stripe counts as away";
+        breaker_s, "BREAKER_S", 30, 1..=3_600, "seconds for which it is then left alone";
+        event_body_bytes, "EVENT_BODY_BYTES", 1_048_576, 1_024..=16_777_216, "bytes of one event of Stripe";
+        event_retention_s, "EVENT_RETENTION_S", 2_592_000, 86_400..=31_536_000, "seconds that what Stripe told is kept word for word";
+        reconcile_every_s, "RECONCILE_EVERY_S", 86_400, 0..=2_592_000, "seconds between two comparisons of everything with Stripe; 0 for none by itself";
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::DatabaseUrl;
 use crate::site_facts;
 
 /// Every table, parents before those that refer to them.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 31] = [
     "settings",
     "signing_keys",
     "members",
@@ -37,6 +37,17 @@ const TABLES: [&str; 20] = [
     "erased_addresses",
     "api_keys",
     "tiers",
+    "tier_prices",
+    "offers",
+    "stripe_customers",
+    "paid_subscriptions",
+    "offer_redemptions",
+    "payments",
+    "comps",
+    "trials",
+    "checkouts",
+    "stripe_events",
+    "billing_notices",
 ];
 
 /// Rows that travel at once.

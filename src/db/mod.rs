@@ -93,6 +93,19 @@ impl Db {
         Self::open_watched(url, bounds, None)
     }
 
+    /// Opens a database that another process may own, for one command that runs beside it. Only little
+    /// is written, under the database's own lock.
+    pub fn open_shared(url: &DatabaseUrl, bounds: &Database) -> anyhow::Result<Self> {
+        let state = schema_state(url)?;
+        anyhow::ensure!(
+            state.pending.is_empty() && state.unknown.is_empty(),
+            "the schema of the database and this program differ; run `readership migrate` with the newer one"
+        );
+        Ok(Self {
+            inner: Arc::new(Inner { threads: threads::start(url, bounds, None)?, url: url.clone(), _lock: None }),
+        })
+    }
+
     /// The same, with somebody who is told of changes. Only SQLite has one writer that can tell.
     pub fn open_watched(url: &DatabaseUrl, bounds: &Database, watch: Option<Watch>) -> anyhow::Result<Self> {
         let lock = match url {

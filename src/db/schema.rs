@@ -27,6 +27,7 @@ diesel::table! {
         language -> Nullable<Text>,
         paused_until -> Nullable<BigInt>,
         erase_at -> Nullable<BigInt>,
+        has_billing -> Bool,
     }
 }
 
@@ -140,6 +141,7 @@ diesel::table! {
         finished_at -> Nullable<BigInt>,
         change_id -> Nullable<Binary>,
         member_id -> Nullable<Binary>,
+        notice_id -> Nullable<Binary>,
     }
 }
 
@@ -201,6 +203,185 @@ diesel::table! {
         trial_days -> Integer,
         created_at -> BigInt,
         updated_at -> BigInt,
+        stripe_product_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    tier_prices (id) {
+        id -> Binary,
+        tier_id -> Binary,
+        cadence -> Text,
+        currency -> Text,
+        amount_minor -> BigInt,
+        stripe_price_id -> Nullable<Text>,
+        is_current -> Bool,
+        is_archived -> Bool,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    offers (id) {
+        id -> Binary,
+        code -> Text,
+        name -> Text,
+        title -> Nullable<Text>,
+        description -> Nullable<Text>,
+        kind -> Text,
+        redemption -> Text,
+        tier_id -> Nullable<Binary>,
+        cadence -> Text,
+        amount -> BigInt,
+        currency -> Nullable<Text>,
+        duration -> Text,
+        months -> Nullable<Integer>,
+        is_active -> Bool,
+        expires_at -> Nullable<BigInt>,
+        most_redemptions -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    stripe_customers (id) {
+        id -> Text,
+        member_id -> Nullable<Binary>,
+        email_key -> Text,
+        is_deleted -> Bool,
+        reads_begun -> BigInt,
+        read_applied -> BigInt,
+        read_at -> Nullable<BigInt>,
+        card_id -> Nullable<Text>,
+        card_last4 -> Nullable<Text>,
+        card_exp_year -> Nullable<Integer>,
+        card_exp_month -> Nullable<Integer>,
+        card_fingerprint -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    paid_subscriptions (id) {
+        id -> Text,
+        customer_id -> Text,
+        item_id -> Text,
+        tier_id -> Nullable<Binary>,
+        price_id -> Text,
+        product_id -> Text,
+        cadence -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        status -> Text,
+        cancel_at_period_end -> Bool,
+        canceled_at -> Nullable<BigInt>,
+        cancellation_reason -> Nullable<Text>,
+        started_at -> BigInt,
+        period_start -> BigInt,
+        period_end -> BigInt,
+        trial_start -> Nullable<BigInt>,
+        trial_end -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        past_due_since -> Nullable<BigInt>,
+        invoice_id -> Nullable<Text>,
+        invoice_status -> Nullable<Text>,
+        invoice_due_minor -> Nullable<BigInt>,
+        offer_id -> Nullable<Binary>,
+        discount_percent -> Nullable<BigInt>,
+        discount_minor -> Nullable<BigInt>,
+        discount_start -> Nullable<BigInt>,
+        discount_end -> Nullable<BigInt>,
+        card_last4 -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    offer_redemptions (offer_id, subscription_id) {
+        offer_id -> Binary,
+        subscription_id -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    payments (id) {
+        id -> Text,
+        customer_id -> Text,
+        kind -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        refunded_minor -> BigInt,
+        is_disputed -> Bool,
+        receipt_url -> Nullable<Text>,
+        paid_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    comps (id) {
+        id -> Binary,
+        member_id -> Binary,
+        tier_id -> Binary,
+        until -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+        created_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    trials (hash) {
+        hash -> Binary,
+        subscription_id -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    checkouts (id) {
+        id -> Binary,
+        mode -> Text,
+        member_id -> Nullable<Binary>,
+        email_key -> Nullable<Text>,
+        wish -> Text,
+        request -> Text,
+        session_id -> Nullable<Text>,
+        url -> Nullable<Text>,
+        state -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    stripe_events (id) {
+        id -> Text,
+        kind -> Text,
+        body -> Text,
+        is_live -> Bool,
+        api_version -> Nullable<Text>,
+        happened_at -> BigInt,
+        received_at -> BigInt,
+        state -> Text,
+        attempts -> Integer,
+        next_attempt_at -> BigInt,
+        lease_until -> Nullable<BigInt>,
+        outcome -> Nullable<Text>,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    billing_notices (id) {
+        id -> Binary,
+        member_id -> Binary,
+        kind -> Text,
+        about -> Text,
+        facts -> Text,
+        created_at -> BigInt,
     }
 }
 
@@ -227,6 +408,8 @@ diesel::joinable!(newsletter_subscriptions -> newsletters (newsletter_id));
 diesel::joinable!(newsletter_subscriptions -> members (member_id));
 diesel::joinable!(member_labels -> labels (label_id));
 diesel::joinable!(consents -> consent_texts (text_id));
+diesel::joinable!(paid_subscriptions -> stripe_customers (customer_id));
+diesel::joinable!(payments -> stripe_customers (customer_id));
 diesel::allow_tables_to_appear_in_same_query!(
     members,
     sessions,
@@ -241,4 +424,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     magic_links,
     outbox,
     email_changes
+);
+diesel::allow_tables_to_appear_in_same_query!(
+    stripe_customers,
+    paid_subscriptions,
+    payments,
+    tiers,
+    tier_prices,
+    offers,
+    offer_redemptions,
+    comps
 );

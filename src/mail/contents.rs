@@ -1,9 +1,11 @@
 //! From a row of the outbox to the letter: what a mail is about is read when it is sent, so that it
 //! says what is true then, and so that the row itself holds no secret.
 
+use super::billing_letters;
 use super::letters::{self, Letter};
 use super::outbox::{Claimed, Kind};
 use super::suppression;
+use crate::billing::notices;
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::db::{Conn, DbResult};
@@ -26,6 +28,7 @@ pub fn read(
         Some(Kind::AddressChanged) => address_changed(conn, settings, policy, mail, now),
         Some(Kind::AddressTaken) => address_taken(conn, settings, mail),
         Some(Kind::Welcome) => welcome(conn, settings, policy, mail, now),
+        Some(Kind::Billing) => billing(conn, settings, policy, mail),
         None => Ok(None),
     }
 }
@@ -69,6 +72,14 @@ fn address_taken(conn: &mut Conn, settings: &Settings, mail: &Claimed) -> DbResu
     let Some(owner) = members::contact_by_email(conn, &address)? else { return Ok(None) };
     let language = owner.language().unwrap_or(settings.language);
     Ok(Some(letters::address_taken(settings, language)))
+}
+
+/// What a member is told about what they pay. It goes to the address that the account has now.
+fn billing(conn: &mut Conn, settings: &Settings, policy: &Policy, mail: &Claimed) -> DbResult<Option<Letter>> {
+    let Some(id) = mail.notice_id else { return Ok(None) };
+    let Some(notice) = notices::find(conn, id)? else { return Ok(None) };
+    let language = members::language_of(conn, notice.member)?.unwrap_or(settings.language);
+    Ok(Some(billing_letters::letter(settings, policy, language, &notice)))
 }
 
 /// Nothing is said any more to somebody who has left every list, or whose mailbox does not exist.

@@ -45,24 +45,24 @@ pub struct Button {
 }
 
 /// Fills texts in one language; `{ $site }` is always there.
-struct Words<'a> {
-    language: Language,
-    settings: &'a Settings,
+pub(super) struct Words<'a> {
+    pub(super) language: Language,
+    pub(super) settings: &'a Settings,
 }
 
 impl Words<'_> {
-    fn t(&self, key: &str) -> String {
+    pub(super) fn t(&self, key: &str) -> String {
         self.fill(key, &[])
     }
 
-    fn fill(&self, key: &str, values: &[(&str, Value<'_>)]) -> String {
+    pub(super) fn fill(&self, key: &str, values: &[(&str, Value<'_>)]) -> String {
         let mut all: Vec<(&str, Value<'_>)> = vec![("site", (&self.settings.site_title).into())];
         all.extend_from_slice(values);
         self.language.fill(key, &all)
     }
 
     /// Whom to write to, if the settings say so.
-    fn questions(&self) -> Option<String> {
+    pub(super) fn questions(&self) -> Option<String> {
         let support = self.settings.support_email.as_ref().map(EmailAddress::as_given)?;
         Some(self.fill("mail-questions", &[("address", (&support).into())]))
     }

@@ -4,6 +4,7 @@
 //! `contents.rs`, which reads what it is about), `message.rs` makes the
 //! bytes of it, `smtp.rs` has the conversation, `sender.rs` is the worker that brings them together.
 
+pub mod billing_letters;
 pub mod contents;
 pub mod letters;
 pub mod message;

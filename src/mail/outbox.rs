@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::{Lifetimes, Sending, seconds};
 use crate::db::schema::outbox;
 use crate::db::{Conn, DbError, DbResult};
-use crate::ids::{EmailChangeId, MagicLinkId, MemberId, OutboxId};
+use crate::ids::{BillingNoticeId, EmailChangeId, MagicLinkId, MemberId, OutboxId};
 
 /// Where a mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +73,12 @@ pub enum Kind {
     AddressTaken,
     /// To somebody who joined newsletters just now.
     Welcome,
+    /// To a member, about what they pay.
+    Billing,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Link, Self::AddressChanged, Self::AddressTaken, Self::Welcome];
+    const ALL: [Self; 5] = [Self::Link, Self::AddressChanged, Self::AddressTaken, Self::Welcome, Self::Billing];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -84,6 +86,7 @@ impl Kind {
             Self::AddressChanged => "address_changed",
             Self::AddressTaken => "address_taken",
             Self::Welcome => "welcome",
+            Self::Billing => "billing",
         }
     }
 
@@ -110,7 +113,7 @@ const NOTICE_LIFE_S: u64 = 72 * 3_600;
 
 /// Queues a mail that tells something, in the transaction of what it tells.
 pub fn enqueue_notice(conn: &mut Conn, kind: Kind, recipient: &str, about: About, now: Timestamp) -> DbResult<()> {
-    let lane = if kind == Kind::Welcome { Lane::Other } else { Lane::SignIn };
+    let lane = if matches!(kind, Kind::Welcome | Kind::Billing) { Lane::Other } else { Lane::SignIn };
     let expires_at = now.plus(seconds(NOTICE_LIFE_S));
     insert(conn, &New { kind, lane, recipient, about, state: State::Waiting, expires_at }, now)
 }
@@ -121,6 +124,7 @@ pub struct About {
     pub link: Option<MagicLinkId>,
     pub change: Option<EmailChangeId>,
     pub member: Option<MemberId>,
+    pub notice: Option<BillingNoticeId>,
 }
 
 struct New<'a> {
@@ -142,6 +146,7 @@ fn insert(conn: &mut Conn, new: &New<'_>, now: Timestamp) -> DbResult<()> {
             outbox::link_id.eq(new.about.link),
             outbox::change_id.eq(new.about.change),
             outbox::member_id.eq(new.about.member),
+            outbox::notice_id.eq(new.about.notice),
             outbox::state.eq(new.state.as_str()),
             outbox::next_attempt_at.eq(now),
             outbox::expires_at.eq(new.expires_at),
@@ -162,6 +167,7 @@ pub struct Claimed {
     pub link_id: Option<MagicLinkId>,
     pub change_id: Option<EmailChangeId>,
     pub member_id: Option<MemberId>,
+    pub notice_id: Option<BillingNoticeId>,
     pub attempts: i32,
     pub expires_at: Timestamp,
     pub created_at: Timestamp,

@@ -21,6 +21,9 @@ pub enum Event {
     EmailChangeUndone,
     AskedToLeave,
     Stayed,
+    BecamePaid,
+    BecameComped,
+    BecameFree,
 }
 
 impl Event {
@@ -37,6 +40,9 @@ impl Event {
             Self::EmailChangeUndone => ("email_change_undone", None),
             Self::AskedToLeave => ("asked_to_leave", None),
             Self::Stayed => ("stayed", None),
+            Self::BecamePaid => ("became_paid", None),
+            Self::BecameComped => ("became_comped", None),
+            Self::BecameFree => ("became_free", None),
         }
     }
 }

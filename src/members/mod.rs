@@ -125,6 +125,21 @@ pub fn email_of(conn: &mut Conn, id: MemberId) -> DbResult<String> {
     Ok(members::table.find(id).select(members::email).get_result(conn)?)
 }
 
+/// Lets nobody else change what hangs on a member until this transaction ends. SQLite has one writer
+/// anyhow.
+pub fn lock(conn: &mut Conn, id: MemberId) -> DbResult<()> {
+    if let Conn::Postgres(conn) = conn {
+        let _: Option<MemberId> =
+            members::table.find(id).select(members::id).for_update().get_result(conn).optional()?;
+    }
+    Ok(())
+}
+
+/// The address of an account and the name of its owner.
+pub fn email_and_name_of(conn: &mut Conn, id: MemberId) -> DbResult<(String, Option<String>)> {
+    Ok(members::table.find(id).select((members::email, members::name)).get_result(conn)?)
+}
+
 /// The language a member reads, if they ever showed one.
 pub fn language_of(conn: &mut Conn, id: MemberId) -> DbResult<Option<Language>> {
     let tag: Option<Option<String>> = members::table.find(id).select(members::language).get_result(conn).optional()?;

@@ -1,9 +1,12 @@
 //! A member's own record, as `GET /members/api/member/` shows it (protocol A.4).
 
 use serde::Serialize;
+use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
+use crate::billing::access::Status;
+use crate::billing::shown::Shown;
 use crate::clock::Timestamp;
 use crate::newsletters::{Newsletter, unsubscribing};
 use crate::secrets::SecretKey;
@@ -16,7 +19,6 @@ pub struct MemberRow {
     pub email: String,
     pub name: Option<String>,
     pub expertise: Option<String>,
-    pub status: String,
     pub enable_comment_notifications: bool,
     pub enable_updates: Option<bool>,
     pub created_at: Timestamp,
@@ -46,7 +48,7 @@ struct Record<'a> {
     avatar_image: Option<()>,
     unsubscribe_url: String,
     subscribed: bool,
-    subscriptions: [(); 0],
+    subscriptions: Vec<Value>,
     status: &'a str,
     paid: bool,
     created_at: String,
@@ -99,7 +101,15 @@ struct SuppressionInfo {
 }
 
 /// The record as JSON text.
-pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: &SecretKey, now: Timestamp) -> String {
+pub fn to_json(
+    member: &MemberRow,
+    newsletters: &[Newsletter],
+    billing: Option<Shown>,
+    base: &Url,
+    key: &SecretKey,
+    now: Timestamp,
+) -> String {
+    let billing = billing.unwrap_or(Shown { status: Status::Free, subscriptions: Vec::new() });
     let suppressed = member.suppressed.as_deref().filter(|suppressed| suppressed.until.is_none_or(|until| now < until));
     let record = Record {
         uuid: member.uuid,
@@ -110,9 +120,9 @@ pub fn to_json(member: &MemberRow, newsletters: &[Newsletter], base: &Url, key: 
         avatar_image: None,
         unsubscribe_url: unsubscribing::url(base, key, member.uuid, None),
         subscribed: !newsletters.is_empty(),
-        subscriptions: [],
-        status: &member.status,
-        paid: member.status != "free",
+        subscriptions: billing.subscriptions,
+        status: billing.status.as_str(),
+        paid: billing.status != Status::Free,
         created_at: member.created_at.iso8601(),
         enable_comment_notifications: member.enable_comment_notifications,
         enable_updates_and_announcements: member.enable_updates,

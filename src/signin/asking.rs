@@ -139,6 +139,51 @@ fn wishes(asked: &LinkRequest, language: Language) -> Wishes {
     }
 }
 
+/// Somebody paid, or wanted to, with an address that they have not proved.
+pub struct AfterPayment {
+    pub email: EmailAddress,
+    pub name: Option<String>,
+    pub newsletters: Option<Vec<String>>,
+    pub consent_text: String,
+    pub language: Language,
+    pub return_to: Option<String>,
+    pub via: Via,
+}
+
+/// Mails a link to the address that was given with a payment: whoever owns it signs in, or becomes a
+/// member, and has what was paid for. Whoever merely paid gets no session (`reliability.md` P14).
+pub fn after_payment(conn: &mut Conn, policy: &Policy, paid: &AfterPayment, now: Timestamp) -> DbResult<()> {
+    let member = members::contact_by_email(conn, &paid.email)?;
+    let wishes = Wishes {
+        name: paid.name.clone(),
+        newsletters: paid.newsletters.clone(),
+        labels: Vec::new(),
+        via: paid.via,
+        page: None,
+        referrer: None,
+        consent_text: paid.consent_text.clone(),
+        client: String::new(),
+        language: member.as_ref().and_then(Contact::language).unwrap_or(paid.language),
+        attribution: None,
+        new_email: None,
+    };
+    let new = NewLink {
+        purpose: if member.is_some() { Purpose::SignIn } else { Purpose::SignUp },
+        email: &paid.email,
+        member: member.as_ref().map(|member| member.id),
+        asked_by: None,
+        agent: None,
+        wishes: &wishes,
+        return_to: paid.return_to.as_deref(),
+        code_ref: None,
+    };
+    let (id, expires_at) = links::insert(conn, policy, &new, now)?;
+    let recipient = member.map_or_else(|| paid.email.as_given(), |member| member.email);
+    let held_back = suppression::holds_back_signin(conn, &paid.email, now)?;
+    let state = if held_back { outbox::State::Withheld } else { outbox::State::Waiting };
+    outbox::enqueue_link(conn, id, &recipient, state, expires_at, now)
+}
+
 /// How often one client may ask for mails, whatever for.
 fn admit_client(conn: &mut Conn, policy: &Policy, client: ClientNetwork, now: Timestamp) -> DbResult<Verdict> {
     let windows = [Window::new(60, policy.limits.client_per_minute), Window::new(3_600, policy.limits.client_per_hour)];

@@ -56,6 +56,8 @@ const TRIGGERS: &str = "
     CREATE TEMP TRIGGER new_list AFTER INSERT ON main.newsletters BEGIN INSERT INTO touched VALUES (NULL); END;
     CREATE TEMP TRIGGER changed_list AFTER UPDATE ON main.newsletters BEGIN INSERT INTO touched VALUES (NULL); END;
     CREATE TEMP TRIGGER dropped_list AFTER DELETE ON main.newsletters BEGIN INSERT INTO touched VALUES (NULL); END;
+    CREATE TEMP TRIGGER new_tier AFTER INSERT ON main.tiers BEGIN INSERT INTO touched VALUES (NULL); END;
+    CREATE TEMP TRIGGER changed_tier AFTER UPDATE ON main.tiers BEGIN INSERT INTO touched VALUES (NULL); END;
     CREATE TEMP TRIGGER new_suppression AFTER INSERT ON main.suppressions BEGIN
         INSERT INTO touched SELECT token_hash FROM sessions JOIN members ON members.id = sessions.member_id
             WHERE members.email_key = NEW.email_key; END;

@@ -17,6 +17,8 @@ pub mod signing_keys;
 pub mod tokens;
 pub mod waiting;
 
+use std::time::Duration;
+
 use crate::config::{Lifetimes, Limits};
 use crate::secrets::SecretKey;
 
@@ -28,11 +30,19 @@ pub struct Policy {
     pub key: SecretKey,
     /// Whether those who joined a newsletter get a mail that says so.
     pub welcome_mail: bool,
+    /// How long access lasts after a payment failed.
+    pub grace: Duration,
 }
 
 impl Policy {
     /// Everything at its default.
     pub fn with_key(key: SecretKey) -> Self {
-        Self { limits: Limits::default(), lifetimes: Lifetimes::default(), key, welcome_mail: false }
+        Self {
+            limits: Limits::default(),
+            lifetimes: Lifetimes::default(),
+            key,
+            welcome_mail: false,
+            grace: Duration::from_secs(7 * 86_400),
+        }
     }
 }

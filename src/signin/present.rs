@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use super::kept::Kept;
 use super::sessions;
+use crate::billing::access::Access;
+use crate::billing::shown::{self, Shown};
+use crate::billing::standing::{self, Standing};
 use crate::clock::Timestamp;
 use crate::config::{Lifetimes, seconds};
 use crate::db::schema::{members, sessions as session_rows, suppressions};
@@ -28,6 +31,8 @@ pub struct Present {
     pub member: MemberRow,
     /// Active lists the member is on, in the site's order.
     pub newsletters: Arc<[Newsletter]>,
+    /// What they pay, for those who ever did.
+    pub billing: Option<Arc<Standing>>,
     /// When the session was opened.
     pub signed_in_at: Timestamp,
     last_used_at: Timestamp,
@@ -79,6 +84,17 @@ impl SignedToken {
 }
 
 impl Present {
+    /// What the record shows about money, for those who ever paid.
+    pub fn shown(&self, grace: Duration, now: Timestamp) -> Option<Shown> {
+        let billing = self.billing.as_ref()?;
+        Some(shown::of(billing, self.member.name.as_deref(), &self.member.email, grace, now))
+    }
+
+    /// What they may read at `now`.
+    pub fn access(&self, grace: Duration, now: Timestamp) -> Access {
+        self.billing.as_ref().map(|billing| billing.access(grace, now)).unwrap_or_default()
+    }
+
     fn is_live(&self, lifetimes: &Lifetimes, now: Timestamp) -> bool {
         is_live(lifetimes, self.signed_in_at, self.last_used_at, now)
     }
@@ -150,17 +166,17 @@ type Row = (
     String,
     Option<String>,
     Option<String>,
-    String,
     bool,
     Option<bool>,
     Timestamp,
     Option<String>,
+    bool,
     Option<String>,
     Option<Timestamp>,
     Option<Timestamp>,
 );
 
-/// Two indexed reads, whatever the time is.
+/// Two indexed reads, whatever the time is; a few more for those who pay.
 fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
     let query = session_rows::table
         .inner_join(members::table)
@@ -174,11 +190,11 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
             members::email,
             members::name,
             members::expertise,
-            members::status,
             members::enable_comment_notifications,
             members::enable_updates,
             members::created_at,
             members::language,
+            members::has_billing,
             suppressions::reason.nullable(),
             suppressions::created_at.nullable(),
             suppressions::until.nullable(),
@@ -192,11 +208,11 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
         email,
         name,
         expertise,
-        status,
         enable_comment_notifications,
         enable_updates,
         created_at,
         language,
+        has_billing,
         suppression_reason,
         suppressed_since,
         suppressed_until,
@@ -215,7 +231,6 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
         email,
         name,
         expertise,
-        status,
         enable_comment_notifications,
         enable_updates,
         created_at,
@@ -223,7 +238,8 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
         suppressed: suppressed.map(Box::new),
     };
     let newsletters = subscriptions::of(conn, id)?.into();
-    Ok(Some(Present { id, member, newsletters, signed_in_at, last_used_at, tokens: SignedTokens::default() }))
+    let billing = if has_billing { Some(Arc::new(standing::of_member(conn, id)?)) } else { None };
+    Ok(Some(Present { id, member, newsletters, billing, signed_in_at, last_used_at, tokens: SignedTokens::default() }))
 }
 
 #[cfg(test)]

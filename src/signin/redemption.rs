@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::links::{self, LinkRow, LinkState, LinkView, Purpose, Via, Wishes};
 use super::{Policy, sessions};
+use crate::billing::customers;
 use crate::clock::Timestamp;
 use crate::db::schema::magic_links;
 use crate::db::{Conn, DbResult};
@@ -104,6 +105,8 @@ pub fn redeem(
     };
     suppression::lift_by_confirmation(conn, &email)?;
     leaving::came_back(conn, policy, &email)?;
+    // What was paid for under this address before it was proved.
+    customers::claim(conn, policy, member, &email, now)?;
     if let Some(replaced) = &browser.session {
         sessions::close(conn, replaced, now)?;
     }

@@ -39,7 +39,7 @@ impl ReturnTo {
         if !added.is_empty() {
             let kept: Vec<(String, String)> = url
                 .query_pairs()
-                .filter(|(name, _)| !["action", "success", "errorCode"].contains(&&**name))
+                .filter(|(name, _)| !["action", "success", "errorCode", "stripe"].contains(&&**name))
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))
                 .collect();
             url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(added);
@@ -60,6 +60,8 @@ pub enum State {
     Subscribed,
     AlreadySubscribed,
     EmailChanged,
+    BillingUpdated,
+    BillingNotUpdated,
     Expired,
     Failed,
 }
@@ -73,6 +75,8 @@ impl State {
             Self::Subscribed => "members-subscribe-ok",
             Self::AlreadySubscribed => "members-already",
             Self::EmailChanged => "members-email-ok",
+            Self::BillingUpdated => "members-billing-ok",
+            Self::BillingNotUpdated => "members-billing-failed",
             Self::Expired => "members-expired",
             Self::Failed => "members-failed",
         }
@@ -85,6 +89,8 @@ pub struct Note {
     pub state: State,
     /// `signin`, `signup` or `subscribe`; the query has it where a link was involved.
     pub action: Option<&'static str>,
+    /// The query has it where Stripe was involved: `success`, `billing-update-success` …
+    pub stripe: Option<&'static str>,
     pub error_code: Option<&'static str>,
     /// Clients of the API read the query only; forms without script need the fragment.
     pub in_fragment: bool,
@@ -93,10 +99,18 @@ pub struct Note {
 impl Note {
     /// A note without a link behind it, for a form.
     pub const fn of_state(state: State) -> Self {
-        Self { state, action: None, error_code: None, in_fragment: true }
+        Self { state, action: None, stripe: None, error_code: None, in_fragment: true }
+    }
+
+    /// A note about a visit to Stripe, for a form.
+    pub const fn of_stripe(state: State, stripe: &'static str) -> Self {
+        Self { stripe: Some(stripe), ..Self::of_state(state) }
     }
 
     fn query(&self) -> Vec<(&'static str, &'static str)> {
+        if let Some(stripe) = self.stripe {
+            return vec![("stripe", stripe)];
+        }
         let Some(action) = self.action else {
             return Vec::new();
         };
@@ -142,8 +156,7 @@ mod tests {
         settings
     }
 
-    const SUBSCRIBED: Note =
-        Note { state: State::Subscribed, action: Some("subscribe"), error_code: None, in_fragment: true };
+    const SUBSCRIBED: Note = Note { action: Some("subscribe"), ..Note::of_state(State::Subscribed) };
 
     #[test]
     fn goes_back_to_the_site() {
@@ -250,6 +263,7 @@ mod tests {
         let api = Note {
             state: State::Expired,
             action: Some("signin"),
+            stripe: None,
             error_code: Some("TOKEN_EXPIRED"),
             in_fragment: false,
         };

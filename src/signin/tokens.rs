@@ -1,6 +1,8 @@
 //! Member tokens: RS512, for other programs to check with the published key (protocol C.3), and for
 //! Ghost's widgets to send back as `identity`.
 
+use std::time::Duration;
+
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -75,21 +77,29 @@ pub fn identity(
         scope: IDENTITY_SCOPE.to_owned(),
         jti: ids::uuid(),
         iat: now.seconds(),
-        exp: now.seconds() + life(policy.lifetimes.identity_token_s),
+        exp: now.seconds() + whole(policy.lifetimes.identity_token_s),
         aud: issuer(base),
         iss: issuer(base),
     };
     sign(key, &claims)
 }
 
-/// Signs what somebody may read, for five minutes.
+/// What somebody may read.
+pub struct Reads {
+    pub paid: bool,
+    /// Ids of tiers.
+    pub tiers: Vec<String>,
+    /// The first moment at which it may be otherwise, if there is one.
+    pub until: Option<Timestamp>,
+}
+
+/// Signs what somebody may read, for five minutes at most.
 pub fn entitlement(
     key: &SigningKey,
-    policy: &Policy,
     base: &Url,
     who: &Subject<'_>,
-    paid: bool,
-    active_tier_ids: Vec<String>,
+    reads: Reads,
+    life: Duration,
     now: Timestamp,
 ) -> jsonwebtoken::errors::Result<String> {
     let claims = Entitlement {
@@ -98,18 +108,18 @@ pub fn entitlement(
         member_uuid: who.uuid,
         kid: key.kid.clone(),
         scope: ENTITLEMENT_SCOPE.to_owned(),
-        paid,
-        active_tier_ids,
+        paid: reads.paid,
+        active_tier_ids: reads.tiers,
         jti: ids::uuid(),
         iat: now.seconds(),
-        exp: now.seconds() + life(policy.lifetimes.entitlement_token_s),
+        exp: now.plus(life).seconds(),
         aud: issuer(base),
         iss: issuer(base),
     };
     sign(key, &claims)
 }
 
-fn life(seconds: u64) -> i64 {
+fn whole(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(600)
 }
 

@@ -4,6 +4,7 @@
 //! A page, a form or a mail has one [`Language`]; whoever wants a text asks it. Errors of the JSON
 //! interfaces are not texts for readers: clients match them word for word.
 
+mod amounts;
 mod bundle;
 mod dates;
 mod language;

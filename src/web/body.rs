@@ -19,8 +19,18 @@ pub enum BodyError {
 }
 
 /// Reads a whole body of at most `http.body_bytes`. One that says it is longer is refused unread.
-pub async fn read(request: &HttpRequest, mut payload: Payload, http: &Http) -> Result<Bytes, BodyError> {
-    let most = usize::try_from(http.body_bytes).unwrap_or(usize::MAX);
+pub async fn read(request: &HttpRequest, payload: Payload, http: &Http) -> Result<Bytes, BodyError> {
+    read_up_to(request, payload, http, http.body_bytes).await
+}
+
+/// The same for a body that may have another size.
+pub async fn read_up_to(
+    request: &HttpRequest,
+    mut payload: Payload,
+    http: &Http,
+    most: u64,
+) -> Result<Bytes, BodyError> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
         return Err(BodyError::TooLarge);

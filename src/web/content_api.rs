@@ -10,8 +10,11 @@ use super::body::Form;
 use super::error::{ApiError, ApiResult};
 use super::members_api::site::PROTOCOL_VERSION;
 use crate::app::App;
+use crate::billing::offers;
+use crate::billing::shown::offer_json;
 use crate::billing::tiers::{self, Kind, Tier};
 use crate::config::Sender;
+use crate::ids::OfferId;
 use crate::members::address::EmailAddress;
 use crate::newsletters::{self, Newsletter};
 use crate::staff::api_keys::{self, Known};
@@ -70,7 +73,7 @@ fn settings_of(app: &App) -> Value {
         "support_email_address": support,
         "default_email_address": sender,
         "members_signup_access": "all",
-        "portal_plans": ["free"],
+        "portal_plans": if app.billing.is_some() { json!(["free", "monthly", "yearly"]) } else { json!(["free"]) },
         "portal_default_plan": "yearly",
         "portal_button_style": "icon-and-text",
         "portal_button_signup_text": "Subscribe",
@@ -88,6 +91,8 @@ fn settings_of(app: &App) -> Value {
     for name in OFF {
         all[name] = json!(false);
     }
+    all["paid_members_enabled"] = json!(app.billing.is_some());
+    all["donations_enabled"] = json!(app.billing.is_some() && settings.donations.is_some());
     for name in UNKNOWN {
         all[name] = Value::Null;
     }
@@ -95,9 +100,7 @@ fn settings_of(app: &App) -> Value {
 }
 
 /// What this program does not do.
-const OFF: [&str; 10] = [
-    "donations_enabled",
-    "paid_members_enabled",
+const OFF: [&str; 8] = [
     "members_invite_only",
     "portal_signup_checkbox_required",
     "portal_signup_gift_promotion",
@@ -156,7 +159,10 @@ fn limit(request: &HttpRequest) -> u64 {
 /// `GET /ghost/api/content/tiers/`.
 pub async fn tiers(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpResponse> {
     admit(&app, &request).await?;
-    let tiers = app.db.read(tiers::active).await?;
+    let mut tiers = app.db.read(tiers::active).await?;
+    if app.billing.is_none() {
+        tiers.retain(|tier| tier.kind == Kind::Free);
+    }
     let query = Form::parse(request.query_string().as_bytes());
     let include: Vec<&str> = query.get("include").map(|list| list.split(',').collect()).unwrap_or_default();
     let shown: Vec<Value> = tiers.iter().map(|tier| tier_json(tier, &include)).collect();
@@ -217,10 +223,22 @@ fn newsletter_json(list: &Newsletter, sender: Option<&str>) -> Value {
     })
 }
 
-/// `GET /ghost/api/content/offers/{id}/`: there are none.
-pub async fn offer(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpResponse> {
+/// `GET /ghost/api/content/offers/{id}/`: what an offer gives, for the page that shows it.
+pub async fn offer(app: web::Data<App>, path: web::Path<String>, request: HttpRequest) -> ApiResult<HttpResponse> {
     admit(&app, &request).await?;
-    Err(ApiError::not_found_as("Resource not found error, cannot read offer.", "Offer not found."))
+    let missing = || ApiError::not_found_as("Resource not found error, cannot read offer.", "Offer not found.");
+    let id: OfferId = path.parse().map_err(|_| missing())?;
+    let found = app.db.read(move |conn| {
+        let Some(offer) = offers::find(conn, id)? else { return Ok(None) };
+        let tier = offer.tier_id.map(|tier| tiers::find(conn, tier)).transpose()?.flatten();
+        Ok(Some((offer, tier)))
+    });
+    let (offer, tier) = found.await?.filter(|_| app.billing.is_some()).ok_or_else(missing)?;
+    let mut shown = offer_json(&offer);
+    if let Some(tier) = tier {
+        shown["tier"] = json!({"id": tier.id.to_string(), "name": tier.name});
+    }
+    Ok(public_json(CHECKED_EACH_TIME, &json!({"offers": [shown]})))
 }
 
 /// `GET /ghost/api/content/recommendations/`: no site is recommended.

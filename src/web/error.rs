@@ -63,6 +63,13 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "DisabledFeatureError", message)
     }
 
+    /// Stripe cannot be reached; everything else goes on.
+    pub fn billing_away() -> Self {
+        let message = "Billing cannot be reached at the moment, please try again later.";
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "MaintenanceError", message);
+        Self { retry_after: Some(Duration::from_secs(30)), ..error }
+    }
+
     pub fn with_code(self, code: &'static str) -> Self {
         Self { code: Some(code), ..self }
     }

@@ -24,3 +24,4 @@ pub mod routes;
 pub mod server;
 pub mod site;
 pub mod streams;
+pub mod stripe_webhook;

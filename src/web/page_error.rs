@@ -10,6 +10,7 @@ use super::body::BodyError;
 use super::current;
 use super::error::is_passing;
 use super::site::pages;
+use crate::billing::BillingError;
 use crate::db::DbError;
 
 /// An answer to a browser that is no success. Its words are the text of `key` and of `key.text`.
@@ -63,6 +64,16 @@ impl PageError {
         Self::new(StatusCode::FORBIDDEN, "error-not-fresh")
     }
 
+    /// Stripe is not set up: nothing is sold here.
+    pub const fn billing_off() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "error-billing-off")
+    }
+
+    /// Stripe cannot be reached. What was paid is not lost.
+    pub const fn billing_away() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "error-billing-away")
+    }
+
     /// The address of an unsubscribe link is not whole.
     pub const fn bad_unsubscribe_link() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "error-unsubscribe-link")
@@ -90,6 +101,19 @@ impl From<BodyError> for PageError {
 impl From<DbError> for PageError {
     fn from(error: DbError) -> Self {
         if is_passing(&error) { Self::busy() } else { Self::unexpected() }
+    }
+}
+
+impl From<BillingError> for PageError {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Db(error) => error.into(),
+            error if error.is_away() => Self::billing_away(),
+            error => {
+                tracing::error!(%error, id = %current::id(), "Stripe refused");
+                Self::unexpected()
+            }
+        }
     }
 }
 

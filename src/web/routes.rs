@@ -4,7 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, Error, Resource, Route, Scope, guard, web};
 
-use super::{content_api, error, frame, health, members_api, site};
+use super::{content_api, error, frame, health, members_api, site, stripe_webhook};
 use crate::app::App;
 
 /// A worker's copy of the whole HTTP side.
@@ -55,12 +55,13 @@ fn members_api() -> Vec<[Resource; 2]> {
             at.route(get(members_api::session::identity)).route(delete(members_api::session::sign_out))
         }),
         api("/members/api/entitlements", |at| at.route(get(members_api::session::entitlements))),
+        api("/members/api/access", |at| at.route(get(members_api::access::ask))),
         api("/members/api/member/newsletters", |at| {
             at.route(get(members_api::member_newsletters::read)).route(put(members_api::member_newsletters::edit))
         }),
         api("/members/api/member/email", |at| at.route(post(members_api::member_email::change))),
         api("/members/api/member/suppression", |at| at.route(delete(members_api::member::lift_suppression))),
-        api("/members/api/member/offers", |at| at.route(post(members_api::billing_off::offers))),
+        api("/members/api/member/offers", |at| at.route(post(members_api::subscriptions::offers))),
         api("/members/api/integrity-token", |at| at.route(get(members_api::integrity_token::issue))),
         api("/members/api/send-magic-link", |at| at.route(post(members_api::send_magic_link::send))),
         api("/members/api/verify-otc", |at| at.route(post(members_api::verify_otc::verify))),
@@ -68,13 +69,13 @@ fn members_api() -> Vec<[Resource; 2]> {
         api("/members/api/announcement", |at| at.route(get(members_api::small::announcement))),
         api("/members/api/recommendations/{id}/clicked", |at| at.route(post(members_api::small::recommendation))),
         api("/members/api/recommendations/{id}/subscribed", |at| at.route(post(members_api::small::recommendation))),
-        api("/members/api/create-stripe-checkout-session", |at| at.route(post(members_api::billing_off::checkout))),
-        api("/members/api/create-stripe-update-session", |at| at.route(post(members_api::billing_off::card_or_portal))),
-        api("/members/api/create-stripe-billing-portal-session", |at| {
-            at.route(post(members_api::billing_off::card_or_portal))
+        api("/members/api/create-stripe-checkout-session", |at| at.route(post(members_api::checkout::create))),
+        api("/members/api/create-stripe-update-session", |at| at.route(post(members_api::checkout::update_card))),
+        api("/members/api/create-stripe-billing-portal-session", |at| at.route(post(members_api::checkout::portal))),
+        api("/members/api/subscriptions/{id}", |at| at.route(put(members_api::subscriptions::edit))),
+        api("/members/api/subscriptions/{id}/apply-offer", |at| {
+            at.route(post(members_api::subscriptions::apply_offer))
         }),
-        api("/members/api/subscriptions/{id}", |at| at.route(put(members_api::billing_off::change_subscription))),
-        api("/members/api/subscriptions/{id}/apply-offer", |at| at.route(post(members_api::billing_off::apply_offer))),
         api("/members/.well-known/jwks.json", |at| at.route(get(members_api::jwks::read))),
     ]
 }
@@ -127,6 +128,20 @@ fn pages() -> Vec<[Resource; 2]> {
         page("/members/account/delete", |at| {
             at.route(get(account::leaving::show)).route(post(account::leaving::leave))
         }),
+        page("/members/account/plan", |at| at.route(get(account::plan::show))),
+        page("/members/account/plan/change", |at| {
+            at.route(get(account::plan_change::show)).route(post(account::plan_change::change))
+        }),
+        page("/members/account/plan/cancel", |at| {
+            at.route(get(account::plan_cancel::show)).route(post(account::plan_cancel::cancel))
+        }),
+        page("/members/account/plan/resume", |at| at.route(post(account::plan_cancel::resume))),
+        page("/members/account/plan/portal", |at| at.route(post(account::plan::portal))),
+        page("/members/checkout", |at| at.route(get(site::checkout::show)).route(post(site::checkout::buy))),
+        page("/members/checkout/return", |at| at.route(get(site::stripe_return::come_back))),
+        page("/members/billing", |at| at.route(get(site::billing::show)).route(post(site::billing::change_card))),
+        page("/members/billing/return", |at| at.route(get(site::stripe_return::come_back))),
+        page("/members/webhooks/stripe", |at| at.route(post(stripe_webhook::receive))),
         page("/members/footer.js", |at| at.route(get(site::assets::footer_script))),
     ]
 }

@@ -8,12 +8,12 @@ use crate::support::program::{Program, bare, errors, files, free_port};
 #[tokio::test]
 async fn the_demo_starts_with_no_settings_and_ends_with_ctrl_c() {
     let folder = tempfile::tempdir().unwrap();
-    let port = four_free_ports();
+    let port = five_free_ports();
     let mut command = bare(&["demo", "--port", &port.to_string()]);
     command.env("TMPDIR", folder.path());
     let program = Program::start(command);
     program.says("Ctrl-C ends it").await;
-    for (name, offset) in [("Newsroom", 0), ("Members", 1), ("Inbox", 2)] {
+    for (name, offset) in [("Newsroom", 0), ("Members", 1), ("Inbox", 2), ("Stripe", 4)] {
         let address = format!("http://127.0.0.1:{}/", port + offset);
         assert!(
             program.said().lines().any(|line| line.contains(name) && line.contains(&address)),
@@ -31,8 +31,8 @@ async fn the_demo_starts_with_no_settings_and_ends_with_ctrl_c() {
 
 #[test]
 fn a_port_that_is_taken_gives_one_line_and_a_hint() {
-    let port = four_free_ports();
-    for offset in 0..4 {
+    let port = five_free_ports();
+    for offset in 0..5 {
         let taken = TcpListener::bind(("127.0.0.1", port + offset)).unwrap();
         let output = bare(&["demo", "--port", &port.to_string()]).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
@@ -43,10 +43,10 @@ fn a_port_that_is_taken_gives_one_line_and_a_hint() {
     }
 }
 
-/// The first of four neighbours nobody uses now.
-fn four_free_ports() -> u16 {
+/// The first of five neighbours nobody uses now.
+fn five_free_ports() -> u16 {
     (0..100)
         .map(|_| free_port())
-        .find(|port| *port < 65_000 && (0..4).all(|offset| TcpListener::bind(("127.0.0.1", port + offset)).is_ok()))
-        .expect("four free ports in a row")
+        .find(|port| *port < 65_000 && (0..5).all(|offset| TcpListener::bind(("127.0.0.1", port + offset)).is_ok()))
+        .expect("five free ports in a row")
 }

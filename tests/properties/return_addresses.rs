@@ -42,7 +42,7 @@ fn attempt() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
-const NOTE: Note = Note { state: State::Subscribed, action: Some("subscribe"), error_code: None, in_fragment: true };
+const NOTE: Note = Note { action: Some("subscribe"), ..Note::of_state(State::Subscribed) };
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]

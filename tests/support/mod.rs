@@ -7,6 +7,7 @@ pub mod nginx;
 pub mod people;
 pub mod postgres;
 pub mod program;
+pub mod shop;
 pub mod world;
 
 /// Runs a test twice: on SQLite and on PostgreSQL.
@@ -48,6 +49,24 @@ macro_rules! story {
             async fn $name(engine) {
                 #[allow(unused_mut)]
                 let mut $world = $crate::support::world::World::on(engine, |$settings| $change).await;
+                $body
+            }
+        }
+    };
+}
+
+/// Tells a story of paying on both databases, with a stand-in for Stripe.
+#[macro_export]
+macro_rules! paying {
+    ($(#[$meta:meta])* async fn $name:ident($shop:ident: Shop) $body:block) => {
+        paying!($(#[$meta])* async fn $name($shop: Shop, with |_settings| {}) $body);
+    };
+    ($(#[$meta:meta])* async fn $name:ident($shop:ident: Shop, with |$settings:ident| $change:expr) $body:block) => {
+        $crate::on_both! {
+            $(#[$meta])*
+            async fn $name(engine) {
+                #[allow(unused_mut)]
+                let mut $shop = $crate::support::shop::Shop::open(engine, |$settings| $change).await;
                 $body
             }
         }

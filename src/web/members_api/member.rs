@@ -32,7 +32,9 @@ pub async fn read(app: web::Data<App>, client: Client) -> ApiResult<HttpResponse
 }
 
 fn record_of(app: &App, present: &Present) -> HttpResponse {
-    let json = record::to_json(&present.member, &present.newsletters, &app.settings.url, &app.policy.key, app.now());
+    let now = app.now();
+    let billing = present.shown(app.policy.grace, now);
+    let json = record::to_json(&present.member, &present.newsletters, billing, &app.settings.url, &app.policy.key, now);
     HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(json)
 }
 

@@ -1,6 +1,7 @@
 //! The members API, as Ghost's widgets and clients speak it (protocol B).
 
-pub mod billing_off;
+pub mod access;
+pub mod checkout;
 pub mod identity;
 mod inbox_links;
 pub mod integrity_token;
@@ -12,6 +13,7 @@ pub mod send_magic_link;
 pub mod session;
 pub mod site;
 pub mod small;
+pub mod subscriptions;
 pub mod verify_otc;
 
 use actix_web::HttpRequest;

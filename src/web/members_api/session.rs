@@ -9,11 +9,12 @@ use serde::Deserialize;
 use super::admit_own;
 use super::member::signed_out;
 use crate::app::App;
+use crate::billing::access::Status;
 use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::signin::present::Present;
 use crate::signin::sessions;
-use crate::signin::tokens::{self, Subject};
+use crate::signin::tokens::{self, Reads, Subject};
 use crate::web::answer::plain;
 use crate::web::body;
 use crate::web::client::Client;
@@ -42,10 +43,17 @@ pub async fn entitlements(app: web::Data<App>, client: Client) -> ApiResult<Http
         Err(nobody) => return Ok(nobody),
     };
     let key = app.keys.signing();
+    let access = who.access(app.policy.grace, now);
+    let reads = Reads {
+        paid: access.status() != Status::Free,
+        tiers: access.tiers().iter().map(ToString::to_string).collect(),
+        // What ends sooner than the token would ends it.
+        until: access.ends_at(),
+    };
     let life = seconds(app.policy.lifetimes.entitlement_token_s);
-    let paid = who.member.status != "free";
+    let life = reads.until.map_or(life, |until| life.min(until.since(now)));
     let signed = who.tokens.entitlement.get_or_sign(&key.kid, life, now, || {
-        tokens::entitlement(&key, &app.policy, &app.settings.url, &subject(&who), paid, Vec::new(), now)
+        tokens::entitlement(&key, &app.settings.url, &subject(&who), reads, life, now)
     });
     token_answer(signed)
 }

@@ -166,6 +166,7 @@ async fn by_code(
     let note = Note {
         state: State::Failed,
         action: Some(Purpose::SignIn.as_str()),
+        stripe: None,
         error_code: Some(error_code),
         in_fragment: false,
     };
@@ -274,7 +275,7 @@ fn note_of(done: &Done) -> Note {
         Outcome::EmailChanged => (State::EmailChanged, Purpose::UpdateEmail),
         Outcome::EmailApproved => (State::Pending, Purpose::ApproveEmailUpdate),
     };
-    Note { state, action: Some(action.as_str()), error_code: None, in_fragment: done.via == Via::Form }
+    Note { state, action: Some(action.as_str()), stripe: None, error_code: None, in_fragment: done.via == Via::Form }
 }
 
 /// The stored address, checked once more: the settings may have changed since.
@@ -305,6 +306,7 @@ pub async fn resend(
     let note = Note {
         state: State::Expired,
         action: Some(link.purpose.as_str()),
+        stripe: None,
         error_code: Some(link.state.error_code()),
         in_fragment: link.via == Via::Form,
     };

@@ -37,7 +37,8 @@ impl Frame {
     pub fn new(settings: &Settings) -> Self {
         let origins = [&settings.url, &settings.site_url].into_iter().chain(&settings.site_origins);
         // A form's answer is a redirect to the site, and browsers hold `form-action` against it too.
-        let form_targets = origins.map(|url: &Url| url.origin().ascii_serialization()).collect::<Vec<_>>().join(" ");
+        let origins = origins.map(|url: &Url| url.origin().ascii_serialization());
+        let form_targets = origins.chain(stripe_pages(settings)).collect::<Vec<_>>().join(" ");
         Self {
             language: current::language(),
             chosen: current::chosen_language(),
@@ -114,6 +115,17 @@ impl Frame {
             "default-src 'none'; {script}style-src 'nonce-{nonce}'; img-src 'self' data:; \
              form-action 'self' {targets}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
         )
+    }
+}
+
+/// Where Stripe's own pages are: a form that leads there is answered with a redirect.
+fn stripe_pages(settings: &Settings) -> Vec<String> {
+    match &settings.stripe {
+        None => Vec::new(),
+        Some(account) if account.api_base.host_str() == Some("api.stripe.com") => {
+            vec!["https://checkout.stripe.com".to_owned(), "https://billing.stripe.com".to_owned()]
+        }
+        Some(account) => vec![account.api_base.origin().ascii_serialization()],
     }
 }
 

@@ -11,6 +11,9 @@ pub mod language;
 pub mod leaving;
 pub mod newsletters;
 pub mod overview;
+pub mod plan;
+pub mod plan_cancel;
+pub mod plan_change;
 
 use std::sync::Arc;
 
@@ -39,12 +42,14 @@ pub struct Visit {
     pub done: Option<&'static str>,
     /// They signed in a moment ago.
     pub is_fresh: bool,
+    /// Something is sold here, or was.
+    pub has_plans: bool,
     /// The whole address of this page, for coming back after signing in once more.
     pub here: String,
 }
 
 /// What a page may say that has happened; the address chooses among these and nothing else.
-const DONE: [&str; 11] = [
+const DONE: [&str; 15] = [
     "done-name",
     "done-newsletters",
     "done-paused",
@@ -56,6 +61,10 @@ const DONE: [&str; 11] = [
     "done-devices",
     "done-leaving",
     "done-stayed",
+    "done-plan",
+    "done-cancelled",
+    "done-plan-resumed",
+    "done-offer",
 ];
 
 impl Visit {
@@ -80,6 +89,7 @@ impl Visit {
         let now = app.now();
         Ok(Ok(Self {
             is_fresh: is_fresh(&app.policy, present.signed_in_at, now),
+            has_plans: app.billing.is_some() || present.billing.is_some(),
             paused_until: paused_until.filter(|until| *until > now),
             erase_at,
             frame,
@@ -94,7 +104,7 @@ impl Visit {
     }
 }
 
-fn to_sign_in(app: &App, path: &str) -> HttpResponse {
+pub fn to_sign_in(app: &App, path: &str) -> HttpResponse {
     let back = app.settings.link(path);
     let mut sign_in = app.settings.link("members/signin/");
     sign_in.query_pairs_mut().append_pair("return_to", back.as_str());

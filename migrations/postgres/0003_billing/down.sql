@@ -1,0 +1,14 @@
+ALTER TABLE members DROP COLUMN has_billing;
+ALTER TABLE outbox DROP COLUMN notice_id;
+DROP TABLE billing_notices;
+DROP TABLE stripe_events;
+DROP TABLE checkouts;
+DROP TABLE trials;
+DROP TABLE comps;
+DROP TABLE payments;
+DROP TABLE offer_redemptions;
+DROP TABLE paid_subscriptions;
+DROP TABLE stripe_customers;
+DROP TABLE offers;
+DROP TABLE tier_prices;
+ALTER TABLE tiers DROP COLUMN stripe_product_id;

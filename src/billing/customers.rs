@@ -1,0 +1,129 @@
+//! Customers: who a member is at Stripe. One that somebody became before they proved their address
+//! belongs to nobody here until the address is proved (`reliability.md` P14).
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::{Billing, BillingResult, SITE, notices, standing, subscriptions};
+use crate::clock::Timestamp;
+use crate::db::schema::stripe_customers;
+use crate::db::{Conn, DbResult, on_either};
+use crate::ids::MemberId;
+use crate::members::address::EmailAddress;
+use crate::signin::Policy;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = stripe_customers)]
+pub struct Customer {
+    pub id: String,
+    pub member_id: Option<MemberId>,
+    pub is_deleted: bool,
+    pub read_at: Option<Timestamp>,
+    pub card_id: Option<String>,
+    pub card_last4: Option<String>,
+    pub card_exp_year: Option<i32>,
+    pub card_exp_month: Option<i32>,
+    pub card_fingerprint: Option<String>,
+    pub created_at: Timestamp,
+}
+
+pub fn find(conn: &mut Conn, id: &str) -> DbResult<Option<Customer>> {
+    Ok(stripe_customers::table.find(id).select(Customer::as_select()).get_result(conn).optional()?)
+}
+
+/// A member's customers that Stripe still has, the newest first.
+pub fn of_member(conn: &mut Conn, member: MemberId) -> DbResult<Vec<Customer>> {
+    Ok(stripe_customers::table
+        .filter(stripe_customers::member_id.eq(member))
+        .filter(stripe_customers::is_deleted.eq(false))
+        .order((stripe_customers::created_at.desc(), stripe_customers::id))
+        .select(Customer::as_select())
+        .load(conn)?)
+}
+
+/// Whether somebody pays under this address who has not proved it yet.
+pub(super) fn is_paid_unproved(conn: &mut Conn, email: &EmailAddress) -> DbResult<bool> {
+    let theirs: Vec<String> = stripe_customers::table
+        .filter(stripe_customers::member_id.is_null().and(stripe_customers::email_key.eq(email.key())))
+        .select(stripe_customers::id)
+        .load(conn)?;
+    for customer in theirs {
+        if subscriptions::of_customer(conn, &customer)?.iter().any(subscriptions::PaidSubscription::is_live) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Writes down a customer that is new here. One that is known stays whose it is.
+pub(super) fn adopt(
+    conn: &mut Conn,
+    id: &str,
+    member: Option<MemberId>,
+    email_key: &str,
+    now: Timestamp,
+) -> DbResult<()> {
+    let row = (
+        stripe_customers::id.eq(id),
+        stripe_customers::member_id.eq(member),
+        stripe_customers::email_key.eq(email_key),
+        stripe_customers::created_at.eq(now),
+    );
+    on_either!(conn, conn => diesel::insert_into(stripe_customers::table).values(row).on_conflict_do_nothing().execute(conn)?);
+    Ok(())
+}
+
+/// Gives a member what was paid for under their address before they proved it. Part of the transaction
+/// that proves it.
+pub fn claim(conn: &mut Conn, policy: &Policy, member: MemberId, email: &EmailAddress, now: Timestamp) -> DbResult<()> {
+    let theirs: Vec<String> = stripe_customers::table
+        .filter(stripe_customers::member_id.is_null())
+        .filter(stripe_customers::email_key.eq(email.key()))
+        .select(stripe_customers::id)
+        .load(conn)?;
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    diesel::update(stripe_customers::table.filter(stripe_customers::id.eq_any(&theirs)))
+        .set(stripe_customers::member_id.eq(member))
+        .execute(conn)?;
+    for customer in &theirs {
+        for subscription in subscriptions::of_customer(conn, customer)? {
+            notices::of_subscription(conn, policy, member, None, &subscription, now)?;
+        }
+        notices::of_payments(conn, member, customer, now)?;
+    }
+    standing::refresh(conn, policy, member, now)
+}
+
+impl Billing {
+    /// A member's customer at Stripe, made there if there is none.
+    pub async fn ensure_customer(
+        &self,
+        member: MemberId,
+        email: &EmailAddress,
+        name: Option<&str>,
+    ) -> BillingResult<String> {
+        let known = self
+            .db
+            .read(move |conn| {
+                let known = of_member(conn, member)?;
+                let ever: i64 =
+                    stripe_customers::table.filter(stripe_customers::member_id.eq(member)).count().get_result(conn)?;
+                Ok((known.into_iter().next(), ever))
+            })
+            .await?;
+        let (None, ever) = known else { return Ok(known.0.map(|customer| customer.id).unwrap_or_default()) };
+        // The same key for everybody who asks at once, another after a customer was deleted at Stripe.
+        let key = format!("customer-{}-{member}-{ever}", self.site_uuid);
+        let metadata = HashMap::from([
+            (SITE.to_owned(), self.site_uuid.to_string()),
+            ("readership_member".to_owned(), member.to_string()),
+        ]);
+        let made = self.stripe.create_customer(&email.as_given(), name, metadata, &key).await?;
+        let (id, email_key, now) = (made.id.clone(), email.key(), self.now());
+        self.db.write(move |conn| adopt(conn, &id, Some(member), &email_key, now)).await?;
+        Ok(made.id)
+    }
+}
