@@ -35,7 +35,7 @@ pub async fn run(billing: Billing, mut stop: watch::Receiver<bool>) {
     let mut looked_at = None;
     while !*stop.borrow() {
         let round_is_due = looked_at.is_none_or(|at: Instant| at.elapsed() >= ROUND);
-        let worked = billing.work_off(&mut stop).await;
+        let worked = billing.work_off(AT_ONCE, &stop).await;
         if round_is_due {
             looked_at = Some(Instant::now());
             if let Err(error) = billing.make_round(false).await {
@@ -54,10 +54,10 @@ pub async fn run(billing: Billing, mut stop: watch::Receiver<bool>) {
 }
 
 impl Billing {
-    /// Works off what is due; returns how many events.
-    async fn work_off(&self, stop: &mut watch::Receiver<bool>) -> usize {
+    /// Works off up to `most` events that are due; returns how many there were.
+    pub async fn work_off(&self, most: i64, stop: &watch::Receiver<bool>) -> usize {
         let now = self.now();
-        let claimed = match self.db.write(move |conn| inbox::claim(conn, AT_ONCE, now)).await {
+        let claimed = match self.db.write(move |conn| inbox::claim(conn, most, now)).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(%error, "the inbox could not be looked into");

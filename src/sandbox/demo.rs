@@ -202,6 +202,9 @@ fn settings(
         api_base: bank.clone(),
     });
     settings.donations = Some(Donations { currency: "usd".to_owned(), suggested_minor: 500 });
+    // The demo's clock moves by months; nobody is to be signed out by that.
+    settings.lifetimes.session_idle_s = 31_536_000;
+    settings.lifetimes.session_absolute_s = 63_072_000;
     // So that there is a newsletter-like mail with a link to unsubscribe.
     settings.welcome_mail = true;
     // Whoever tries things out asks more often than a reader would.

@@ -7,6 +7,7 @@ mod keyboard;
 mod looks;
 mod newsroom;
 mod pages;
+mod paying;
 mod portal;
 mod portal_site;
 #[path = "../support/mod.rs"]

@@ -20,6 +20,8 @@ pub struct Newsroom {
     pub site: String,
     pub members: String,
     pub inbox: String,
+    /// The stand-in for Stripe.
+    pub bank: String,
     pub mailbox: Mailbox,
     database: DatabaseUrl,
     stop: Option<oneshot::Sender<()>>,
@@ -41,14 +43,24 @@ impl Newsroom {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let demo = Demo::start(options).await.unwrap();
-                let addresses = [&demo.newsroom, &demo.members, &demo.inbox].map(ToString::to_string);
+                let addresses = [&demo.newsroom, &demo.members, &demo.inbox, &demo.bank].map(ToString::to_string);
                 started.send((addresses, demo.mailbox.clone())).ok().unwrap();
                 let _ = stopped.await;
                 demo.stop().await;
             });
         });
-        let ([site, members, inbox], mailbox) = starting.await.expect("the demo starts");
-        Self { site, members, inbox, mailbox, database, stop: Some(stop), thread: Some(thread), _own: (folder, own) }
+        let ([site, members, inbox, bank], mailbox) = starting.await.expect("the demo starts");
+        Self {
+            site,
+            members,
+            inbox,
+            bank,
+            mailbox,
+            database,
+            stop: Some(stop),
+            thread: Some(thread),
+            _own: (folder, own),
+        }
     }
 
     /// The page with the footer: with the optional script on it, or the one without.

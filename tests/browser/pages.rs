@@ -89,6 +89,60 @@ const ACCOUNT: [(&str, &str); 8] = [
 ];
 
 visit! {
+    async fn every_page_about_money_fits_too(newsroom: Newsroom) {
+        let reader = Reader::at(&newsroom, Script::Off).await;
+        let page = &reader.browser;
+        let members = &newsroom.members;
+        page.goto(&format!("{members}members/checkout/")).await;
+        is_fit(page, "checkout-visitor").await;
+        page.clicks("[value='supporter/month']").await;
+        page.waits_for("#email-error").await;
+        is_fit(page, "checkout-bad-address").await;
+        reader.browser.goto(&newsroom.page(Script::Off)).await;
+        reader.asks("signup", "ada@reader.test").await;
+        reader.opens_link("ada@reader.test", 1).await;
+        page.goto(&format!("{members}members/checkout/?offer=spring")).await;
+        is_fit(page, "checkout-offer").await;
+        page.goto(&format!("{members}members/account/plan/")).await;
+        is_fit(page, "plan-none").await;
+        page.goto(&format!("{members}members/checkout/?tier=patron")).await;
+        is_fit(page, "checkout").await;
+        page.clicks("[value='supporter/month']").await;
+        page.waits_for("#card").await;
+        is_fit(page, "stand-in-checkout").await;
+        page.types("#card", "4000000000000341").await;
+        page.clicks("button.main").await;
+        page.until("bought", async |page| page.address().await.contains("members-signup-ok")).await;
+        for (name, path) in MONEY {
+            page.goto(&format!("{members}members/{path}")).await;
+            is_fit(page, name).await;
+            page.goto(&format!("{members}members/{path}?lang=ar")).await;
+            is_fit(page, &format!("ar-{name}")).await;
+        }
+        page.goto(&format!("{members}members/account/plan/")).await;
+        page.clicks("[name=plan]").await;
+        page.until("the preview", async |page| page.address().await.contains("plan/change")).await;
+        is_fit(page, "plan-change").await;
+        page.goto(&newsroom.bank).await;
+        is_fit(page, "stand-in").await;
+        page.clicks("[name=days][value='31']").await;
+        newsroom
+            .mail("ada@reader.test", "the mail of the payment that failed", |mails| {
+                mails.into_iter().find(|mail| mail.subject().contains("failed"))
+            })
+            .await;
+        page.goto(&format!("{members}members/account/plan/")).await;
+        is_fit(page, "plan-past-due").await;
+        page.goto(&format!("{members}members/billing/")).await;
+        is_fit(page, "billing-past-due").await;
+        reader.browser.close().await;
+    }
+}
+
+const MONEY: [(&str, &str); 3] =
+    [("plan", "account/plan/"), ("plan-cancel", "account/plan/cancel/"), ("billing", "billing/")];
+
+visit! {
     async fn what_leads_through_mails_fits_too(newsroom: Newsroom) {
         let reader = Reader::at(&newsroom, Script::On).await;
         let page = &reader.browser;

@@ -23,6 +23,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/invoices/{id}", web::get().to(invoice))
         .route("/invoices/{id}/pdf", web::get().to(invoice))
         .route("/receipts/{id}", web::get().to(receipt))
+        .route("/v3/", web::get().to(script))
         .route("/", web::get().to(overview))
         .route("/clock", web::post().to(move_clock));
 }
@@ -236,6 +237,14 @@ async fn portal_act(stand_in: web::Data<StandIn>, id: web::Path<String>, form: w
 
 fn customers_card(stand_in: &StandIn, customer: &str, number: &str) -> Option<String> {
     sessions::portal_card(&mut stand_in.lock(), customer, number).err().map(|fault| fault.message)
+}
+
+/// What pages of the site load as Stripe's script: as much of it as leads to Checkout.
+async fn script(stand_in: web::Data<StandIn>) -> HttpResponse {
+    let base = stand_in.lock().base.clone();
+    HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(format!(
+        "window.Stripe = () => ({{ redirectToCheckout: ({{ sessionId }}) => location.assign('{base}c/pay/' + sessionId) }});"
+    ))
 }
 
 async fn invoice(stand_in: web::Data<StandIn>, id: web::Path<String>) -> HttpResponse {
