@@ -66,6 +66,7 @@ impl Billing {
         };
         // One reading tells all that several events are about: they were claimed before it began.
         let mut readings = Readings::default();
+        let mut ended = Vec::new();
         for event in &claimed {
             if *stop.borrow() {
                 break;
@@ -74,13 +75,17 @@ impl Billing {
             if let Outcome::Failed(why) = &outcome {
                 tracing::error!(event = event.id, kind = event.kind, why, "an event could not be worked off");
             }
-            let (event, now) = (event.clone(), self.now());
-            if let Err(error) = self.db.write(move |conn| inbox::finish(conn, &event, &outcome, now)).await {
-                // Its lease ends, and it is worked off again.
-                tracing::warn!(%error, "the fate of an event could not be written down");
-            }
+            ended.push((event.clone(), outcome));
         }
-        claimed.len()
+        let (count, now) = (claimed.len(), self.now());
+        let written = self
+            .db
+            .write(move |conn| ended.iter().try_for_each(|(event, outcome)| inbox::finish(conn, event, outcome, now)));
+        if let Err(error) = written.await {
+            // Their leases end, and they are worked off again: nothing is done twice.
+            tracing::warn!(%error, "the fate of events could not be written down");
+        }
+        count
     }
 
     /// Works off one event: it says what to look at.

@@ -9,6 +9,7 @@ mod newsroom;
 mod pages;
 mod paying;
 mod portal;
+mod portal_paying;
 mod portal_site;
 #[path = "../support/mod.rs"]
 mod support;

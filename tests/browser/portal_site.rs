@@ -4,54 +4,82 @@ use std::path::Path;
 
 use fantoccini::Locator;
 use fantoccini::elements::Element;
+use readership::config::Settings;
 use readership::sandbox::mailbox::ReceivedMail;
+use readership::sandbox::stripe::StandIn;
 use readership::staff::api_keys::{self, Kind};
 use url::Url;
 
 use super::chromium::{Chromium, Script};
 use crate::support::nginx::Nginx;
 use crate::support::program::free_port;
+use crate::support::shop::Shop;
 use crate::support::world::{Engine, World};
 
 /// The site: nginx with a page of its own, and the program under the same address.
 pub struct PortalSite {
     pub world: World,
     pub url: String,
-    _nginx: Nginx,
+    /// The stand-in for Stripe, where something is sold.
+    pub stripe: Option<StandIn>,
+    nginx: Nginx,
 }
 
 impl PortalSite {
     pub async fn open(engine: Engine) -> Self {
-        Self::with(engine, 0).await
+        Self::with(engine, 0, false).await
+    }
+
+    /// One that sells: Gold for 5.00 and Patron for 12.00 USD a month.
+    pub async fn selling(engine: Engine) -> Self {
+        Self::with(engine, 0, true).await
     }
 
     /// One where a client may ask for one mail a minute.
     pub async fn limited(engine: Engine) -> Self {
-        Self::with(engine, 1).await
+        Self::with(engine, 1, false).await
     }
 
-    async fn with(engine: Engine, asks_per_minute: u64) -> Self {
+    async fn with(engine: Engine, asks_per_minute: u64, sells: bool) -> Self {
         let port = free_port();
         let nginx = Nginx::start(port, "");
         let url = format!("http://127.0.0.1:{}/", nginx.port);
         let own: Url = url.parse().unwrap();
-        let world = World::on(engine, |settings| {
+        let change = |settings: &mut Settings| {
             settings.listen = ([127, 0, 0, 1], port).into();
             settings.url = own.clone();
             settings.site_url = own.clone();
             settings.unsubscribe_page = readership::config::UnsubscribePage::Site;
             settings.welcome_mail = true;
             settings.limits.client_per_minute = asks_per_minute;
-        })
-        .await;
+        };
+        let (world, stripe) = if sells {
+            let Shop { world, stripe, .. } = Shop::open(engine, change).await;
+            (world, Some(stripe))
+        } else {
+            (World::on(engine, change).await, None)
+        };
         let app = world.app().clone();
         let key = world.look(move |conn| Ok(api_keys::show(conn, &app.policy.key, Kind::Content)?.shown)).await;
+        let script = world
+            .settings
+            .stripe
+            .as_ref()
+            .map_or(String::new(), |account| format!("<script src=\"{}v3/\"></script>", account.api_base));
         let page = include_str!("portal_page.html").replace("{site}", &url).replace("{key}", &key);
+        let page = page.replace("{stripe}", &script);
         std::fs::write(nginx.site().join("index.html"), page).unwrap();
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/npm/node_modules/@tryghost/portal");
         std::fs::copy(package.join("umd/portal.min.js"), nginx.site().join("portal.min.js"))
             .expect("the widget is installed; `./test` sees to it");
-        Self { world, url, _nginx: nginx }
+        Self { world, url, stripe, nginx }
+    }
+
+    /// Puts the id of a subscription into the page, as a theme does.
+    pub fn knows_subscription(&self, id: &str) {
+        let path = self.nginx.site().join("index.html");
+        let page = std::fs::read_to_string(&path).unwrap().replace("{subscription}", id);
+        std::fs::write(path, page).unwrap();
     }
 
     pub async fn reader(&self) -> PortalReader<'_> {

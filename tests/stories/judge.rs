@@ -116,7 +116,7 @@ paying! {
         let plan = format!("{}/year", shop.patron);
         ada.get(&format!("members/account/plan/change/?subscription={id}&plan={plan}")).await;
         ada.posts("members/account/plan/change/", &[("subscription", &id), ("plan", &plan)]).await;
-        ada.posts("members/account/plan/cancel/", &[("subscription", &id), ("reason", "12")]).await;
+        ada.posts("members/account/plan/cancel/", &[("subscription", &id), ("reason", "Too dear")]).await;
         ada.posts("members/account/plan/resume/", &[("subscription", &id)]).await;
         ada.get("members/account/plan/").await;
         ada.posts("members/account/plan/portal/", &[]).await;

@@ -271,6 +271,7 @@ async fn tells(engine: Engine, stories: std::ops::Range<usize>, orders: usize) {
             shop.happens(&ada, *step).await;
             shop.settles().await;
         }
+        let begun = std::time::Instant::now();
         let lived = shop.look(|conn| everything(conn, false)).await;
         let events: Vec<Value> = shop.stripe.all("event");
         shop.stripe.orders.give(|wishes| wishes.hold_events = true);
@@ -301,6 +302,7 @@ async fn tells(engine: Engine, stories: std::ops::Range<usize>, orders: usize) {
                 "PERMUTATIONS_SEED={seed}: story {number} {story:?}, order {order}, {lost} lost, {at_once} at once"
             );
         }
+        println!("story {number}: {} events, {orders} orders in {:?}", events.len(), begun.elapsed());
         quiet.app.db.close();
     }
 }
