@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::{Billing, BillingResult, SITE, notices, standing, subscriptions};
 use crate::clock::Timestamp;
-use crate::db::schema::stripe_customers;
+use crate::db::schema::{checkouts, paid_subscriptions, payments, stripe_customers, stripe_events};
 use crate::db::{Conn, DbResult, on_either};
 use crate::ids::MemberId;
 use crate::members::address::EmailAddress;
@@ -18,6 +18,7 @@ use crate::signin::Policy;
 pub struct Customer {
     pub id: String,
     pub member_id: Option<MemberId>,
+    email_key: String,
     pub is_deleted: bool,
     pub read_at: Option<Timestamp>,
     pub card_id: Option<String>,
@@ -26,6 +27,13 @@ pub struct Customer {
     pub card_exp_month: Option<i32>,
     pub card_fingerprint: Option<String>,
     pub created_at: Timestamp,
+}
+
+impl Customer {
+    /// Whoever it was has left, and nothing that names them is to be written down again.
+    pub fn is_erased(&self) -> bool {
+        self.member_id.is_none() && self.email_key.is_empty()
+    }
 }
 
 pub fn find(conn: &mut Conn, id: &str) -> DbResult<Option<Customer>> {
@@ -95,6 +103,37 @@ pub fn claim(conn: &mut Conn, policy: &Policy, member: MemberId, email: &EmailAd
         notices::of_payments(conn, member, customer, now)?;
     }
     standing::refresh(conn, policy, member, now)
+}
+
+/// Takes away what names somebody. What was paid stays, as the law wants it, and names nobody: Stripe's
+/// own ids of customer and charge, amount and day.
+pub fn erase(conn: &mut Conn, member: MemberId, email_keys: &[String]) -> DbResult<()> {
+    let of_member = stripe_customers::member_id.eq(member);
+    let of_address = stripe_customers::member_id.is_null().and(stripe_customers::email_key.eq_any(email_keys));
+    let theirs: Vec<String> =
+        stripe_customers::table.filter(of_member.or(of_address.nullable())).select(stripe_customers::id).load(conn)?;
+    let nothing = None::<String>;
+    diesel::update(stripe_customers::table.filter(stripe_customers::id.eq_any(&theirs)))
+        .set((
+            stripe_customers::member_id.eq(None::<MemberId>),
+            stripe_customers::email_key.eq(""),
+            stripe_customers::card_last4.eq(&nothing),
+            stripe_customers::card_fingerprint.eq(&nothing),
+        ))
+        .execute(conn)?;
+    diesel::update(paid_subscriptions::table.filter(paid_subscriptions::customer_id.eq_any(&theirs)))
+        .set((paid_subscriptions::cancellation_reason.eq(&nothing), paid_subscriptions::card_last4.eq(&nothing)))
+        .execute(conn)?;
+    diesel::update(payments::table.filter(payments::customer_id.eq_any(&theirs)))
+        .set(payments::receipt_url.eq(&nothing))
+        .execute(conn)?;
+    diesel::delete(checkouts::table.filter(checkouts::email_key.eq_any(email_keys))).execute(conn)?;
+    // Stripe's own words about them hold addresses.
+    for customer in &theirs {
+        let about = stripe_events::body.like(format!("%{customer}%"));
+        diesel::delete(stripe_events::table.filter(about)).execute(conn)?;
+    }
+    Ok(())
 }
 
 impl Billing {

@@ -165,7 +165,11 @@ fn apply(
     let before = subscriptions::of_customer(conn, customer)?;
     for told in &reading.subscriptions {
         let earlier = before.iter().find(|one| one.id == told.id);
-        let Some(row) = row_of(conn, customer, told, earlier)? else { continue };
+        let Some(mut row) = row_of(conn, customer, told, earlier)? else { continue };
+        if known.is_erased() {
+            row.card_last4 = None;
+            row.cancellation_reason = None;
+        }
         let is_new = earlier != Some(&row);
         if is_new {
             subscriptions::put(conn, &row)?;
@@ -231,7 +235,7 @@ fn method_of<'a>(
 }
 
 fn put_card(conn: &mut Conn, known: &customers::Customer, reading: &Reading) -> DbResult<bool> {
-    let method = method_of(&reading.customer, &reading.subscriptions);
+    let method = method_of(&reading.customer, &reading.subscriptions).filter(|_| !known.is_erased());
     let card = method.and_then(|method| method.card.as_ref());
     let id = method.map(|method| method.id.clone());
     let (last4, year, month) =

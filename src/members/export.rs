@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{attribution, labels};
+use super::{attribution, export_billing, labels};
 use crate::clock::Timestamp;
 use crate::db::schema::{
     consent_texts, consents, email_changes, member_events, members, newsletters, outbox, sessions,
@@ -47,6 +47,7 @@ pub fn everything(conn: &mut Conn, member: MemberId) -> DbResult<Option<Value>> 
         .map(|list| json!({"id": list.id.to_string(), "name": list.name}))
         .collect();
     let mails = mails(conn, &person.email)?;
+    let billing = export_billing::everything(conn, member)?;
     Ok(Some(json!({
         "id": member.to_string(),
         "uuid": uuid,
@@ -72,6 +73,7 @@ pub fn everything(conn: &mut Conn, member: MemberId) -> DbResult<Option<Value>> 
         "events": events_of(conn, member)?,
         "email_changes": changes_of(conn, member)?,
         "mails": mails,
+        "billing": billing,
     })))
 }
 

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::address::EmailAddress;
 use super::events::{self, Event};
+use crate::billing::customers;
 use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::db::schema::{
@@ -81,6 +82,7 @@ fn erase(conn: &mut Conn, policy: &Policy, member: MemberId, email: &EmailAddres
         .execute(conn)?;
     diesel::delete(magic_links::table.filter(magic_links::id.eq_any(&links))).execute(conn)?;
     diesel::delete(suppressions::table.filter(suppressions::email_key.eq_any(&keys))).execute(conn)?;
+    customers::erase(conn, member, &keys)?;
     diesel::delete(members::table.find(member)).execute(conn)?;
     let hash = hash(policy, email);
     let row = (erased_addresses::hash.eq(&hash[..]), erased_addresses::erased_at.eq(now));

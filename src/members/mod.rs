@@ -6,6 +6,7 @@ pub mod attribution;
 pub mod email_change;
 pub mod events;
 pub mod export;
+mod export_billing;
 pub mod labels;
 pub mod leaving;
 pub mod name;

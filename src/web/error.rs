@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
 use super::page_error::PageError;
 use super::{answer, current};
+use crate::app::App;
+use crate::billing::offers;
 use crate::db::DbError;
 
 /// An answer of the members API that is no success (protocol D.2).
@@ -185,12 +187,31 @@ pub fn is_api(path: &str) -> bool {
     ["/members/api/", "/members/.well-known/", "/ghost/api/"].iter().any(|part| path.contains(part))
 }
 
-pub async fn not_found(request: HttpRequest) -> HttpResponse {
+pub async fn not_found(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
+    if let Some(address) = offer_address(&app, &request).await {
+        return HttpResponse::Found()
+            .insert_header((header::LOCATION, address))
+            .insert_header((header::CACHE_CONTROL, "public, max-age=0"))
+            .finish();
+    }
     if is_api(request.path()) {
         ApiError::not_found().error_response()
     } else {
         PageError::not_found().error_response()
     }
+}
+
+/// `GET /{code}` of an offer leads to where Ghost's widget shows it (protocol B.11).
+async fn offer_address(app: &App, request: &HttpRequest) -> Option<String> {
+    app.billing.as_ref().filter(|_| request.method().is_safe())?;
+    let path = request.path().strip_prefix(app.settings.url.path())?.trim_end_matches('/');
+    let is_code = !path.is_empty() && path.len() <= 100 && path.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let code = is_code.then(|| path.to_owned())?;
+    let offer = app.db.read(move |conn| offers::find_named(conn, &code)).await.ok()??;
+    let mut address = app.settings.site_url.clone();
+    address.set_query(Some(request.query_string()).filter(|query| !query.is_empty()));
+    address.set_fragment(Some(&format!("/portal/offers/{}", offer.id)));
+    Some(address.into())
 }
 
 pub async fn method_not_allowed() -> ApiError {

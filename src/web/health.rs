@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::billing::inbox;
 use crate::db::DbResult;
 use crate::mail::outbox::{self, Depth};
 use crate::site_facts;
@@ -27,7 +28,12 @@ struct Readiness {
     degraded: Vec<String>,
     outbox_waiting: u64,
     outbox_parked: u64,
+    /// `off`, `ok` or `late`: whether what Stripe tells is worked off.
+    billing: &'static str,
 }
+
+/// Events of Stripe that may wait before it is said.
+const MOST_WAITING: i64 = 1_000;
 
 /// How long a commit may take before the node counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -36,10 +42,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub async fn readiness(app: web::Data<App>) -> HttpResponse {
     let checked = timeout(PATIENCE, check_database(&app)).await;
     let mut degraded = Vec::new();
-    let (database, depth, paused) = match checked {
-        Ok(Ok((depth, paused))) => ("ok", depth, paused),
-        Ok(Err(_)) => ("failing", Depth::default(), false),
-        Err(_) => ("too slow", Depth::default(), false),
+    let (database, depth, paused, inbox) = match checked {
+        Ok(Ok((depth, paused, inbox))) => ("ok", depth, paused, inbox),
+        Ok(Err(_)) => ("failing", Depth::default(), false, inbox::Depth::default()),
+        Err(_) => ("too slow", Depth::default(), false, inbox::Depth::default()),
     };
     let health = app.mailroom.health();
     let mail = if app.settings.smtp.is_none() {
@@ -59,15 +65,26 @@ pub async fn readiness(app: web::Data<App>) -> HttpResponse {
     {
         degraded.push(format!("a mail has been waiting since {}", oldest.iso8601()));
     }
+    let billing = match (&app.billing, &inbox) {
+        (None, _) => "off",
+        (Some(_), inbox) if inbox.parked > 0 || inbox.waiting > MOST_WAITING => {
+            degraded.push(format!(
+                "{} events of Stripe wait, {} could not be worked off; `readership doctor stripe` looks at it",
+                inbox.waiting, inbox.parked
+            ));
+            "late"
+        }
+        _ => "ok",
+    };
     let ready = database == "ok" && !app.is_stopping();
     let readiness =
-        Readiness { ready, database, mail, degraded, outbox_waiting: depth.open, outbox_parked: depth.parked };
+        Readiness { ready, database, mail, degraded, outbox_waiting: depth.open, outbox_parked: depth.parked, billing };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).json(readiness)
 }
 
 /// Writes for real: a database that only reads is not ready.
-async fn check_database(app: &App) -> DbResult<(Depth, bool)> {
+async fn check_database(app: &App) -> DbResult<(Depth, bool, inbox::Depth)> {
     let now = app.now();
     let paused = app
         .db
@@ -76,7 +93,8 @@ async fn check_database(app: &App) -> DbResult<(Depth, bool)> {
             site_facts::sending_is_paused(conn)
         })
         .await?;
-    Ok((app.db.read(outbox::depth).await?, paused))
+    let inbox = if app.billing.is_some() { app.db.read(inbox::depth).await? } else { inbox::Depth::default() };
+    Ok((app.db.read(outbox::depth).await?, paused, inbox))
 }
 
 /// `/metrics`, on a listener of its own.
@@ -93,6 +111,12 @@ async fn scrape(app: web::Data<App>) -> HttpResponse {
         metrics::gauge!("readership_outbox_parked").set(depth.parked as f64);
         let age = depth.oldest.map_or(0.0, |oldest| app.now().since(oldest).as_secs_f64());
         metrics::gauge!("readership_outbox_oldest_seconds").set(age);
+    }
+    if app.billing.is_some()
+        && let Ok(depth) = app.db.read(inbox::depth).await
+    {
+        metrics::gauge!("readership_stripe_events_waiting").set(depth.waiting as f64);
+        metrics::gauge!("readership_stripe_events_parked").set(depth.parked as f64);
     }
     metrics::gauge!("readership_db_waiting_writes").set(app.db.waiting_writes() as f64);
     let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();

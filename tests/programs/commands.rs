@@ -8,7 +8,22 @@ use crate::support::world::PATIENCE;
 #[test]
 fn help_names_every_command() {
     let help = printed(&bare(&["--help"]).output().unwrap());
-    for command in ["serve", "demo", "migrate", "doctor", "backup", "restore", "sending", "newsletters", "keys"] {
+    for command in [
+        "serve",
+        "demo",
+        "migrate",
+        "doctor",
+        "backup",
+        "restore",
+        "sending",
+        "newsletters",
+        "keys",
+        "explain",
+        "tiers",
+        "offers",
+        "comps",
+        "billing",
+    ] {
         assert!(help.contains(&format!("  {command}")), "{command} is missing:\n{help}");
         let output = bare(&[command, "--help"]).output().unwrap();
         assert!(output.status.success() && printed(&output).contains("Usage: readership"), "{output:?}");
@@ -147,5 +162,101 @@ process! {
         let output = installation.run(&["--config", path, "doctor"]);
         assert_eq!(output.status.code(), Some(1));
         assert!(errors(&output).contains("READERSHIP_SITE_TILTE"), "{output:?}");
+    }
+}
+
+process! {
+    /// What staff type about money: tiers, offers, access free of charge, why somebody may read.
+    async fn staff_sell_and_explain(installation: Installation) {
+        let program = installation.serve().await;
+        let run = |arguments: &[&str]| {
+            let output = installation.run(arguments);
+            assert!(output.status.success(), "{arguments:?}: {}", errors(&output));
+            printed(&output)
+        };
+        let refused = |arguments: &[&str]| {
+            let output = installation.run(arguments);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+            errors(&output)
+        };
+        let id = run(&["tiers", "add", "--name", "Gold", "--currency", "usd", "--month", "500", "--year", "5000"]);
+        assert_eq!(id.trim().len(), 24, "{id}");
+        assert!(run(&["tiers", "list"]).contains("Gold  [gold]  5.00 USD a month, 50.00 USD a year"));
+        assert!(refused(&["tiers", "add", "--name", "Gold", "--currency", "usd", "--month", "1"]).contains("already"));
+        assert!(refused(&["tiers", "add", "--name", "X", "--currency", "zzz", "--month", "1"]).contains("currency"));
+        assert!(refused(&["tiers", "archive", "free"]).contains("free tier"));
+        run(&["tiers", "edit", "gold", "--month", "700", "--benefit", "Everything", "--hidden", "--trial-days", "7"]);
+        let list: serde_json::Value = serde_json::from_str(&run(&["tiers", "list", "--json"])).unwrap();
+        assert_eq!((&list[1]["month"], &list[1]["trial_days"], &list[1]["public"]), (&700.into(), &7.into(), &false.into()));
+        assert!(run(&["tiers", "archive", "gold"]).contains("archived"));
+        run(&["tiers", "archive", "gold", "--undo"]);
+
+        let offer = run(&["offers", "add", "--name", "Spring", "--code", "spring", "--tier", "gold", "--percent", "20"]);
+        assert!(offer.contains("members/checkout/?offer=spring"), "{offer}");
+        assert!(refused(&["offers", "add", "--name", "A", "--code", "spring", "--tier", "gold", "--percent", "20"]).contains("already"));
+        assert!(refused(&["offers", "add", "--name", "A", "--code", "a", "--tier", "gold"]).contains("--percent"));
+        assert!(run(&["offers", "list"]).contains("Spring  [spring]  percent 20 once, signup, taken 0 times"));
+        assert!(run(&["offers", "archive", "spring"]).contains("(archived)"));
+
+        let ada = Person::new(installation.url.clone());
+        ada.asks("signup", "ada@example.org").await;
+        let link = installation.mailbox.wait_for("ada@example.org", 1, PATIENCE).await.unwrap()[0].link().unwrap();
+        ada.opens(&link).await;
+        assert!(run(&["explain", "ada@example.org"]).contains("counts as free"));
+        assert!(run(&["explain", "nobody@example.org"]).contains("none has the address"));
+        assert!(refused(&["comps", "give", "nobody@example.org", "--tier", "gold"]).contains("no member"));
+        assert!(refused(&["comps", "give", "ada@example.org", "--tier", "gold", "--until", "tomorrow"]).contains("no day"));
+        run(&["comps", "give", "ada@example.org", "--tier", "gold", "--until", "2099-12-31"]);
+        let said = run(&["explain", "ada@example.org"]);
+        assert!(said.contains("given by staff gives Gold: staff gave it free of charge (to 2100-01-01"), "{said}");
+        // A command beside the service: noticed within a moment.
+        for _ in 0..200 {
+            if ada.record().await.unwrap()["status"] == "comped" {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(ada.record().await.unwrap()["status"], "comped");
+        run(&["comps", "end", "ada@example.org"]);
+        assert!(run(&["explain", "ada@example.org"]).contains("that is over"));
+        assert!(refused(&["billing", "reconcile"]).contains("Stripe is not set up"));
+        assert!(refused(&["doctor", "stripe"]).contains("Stripe is not set up"));
+        drop(program);
+    }
+}
+
+process! {
+    /// With a stand-in for Stripe: the webhook makes itself, everything is compared, the doctor is content.
+    async fn staff_look_at_stripe(installation: Installation) {
+        use readership::sandbox::stripe::StandIn;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}/", listener.local_addr().unwrap());
+        let stripe = StandIn::new(readership::clock::Clock::system(), &base);
+        crate::support::shop::serve(listener, stripe.clone());
+        let settings = [
+            ("READERSHIP_STRIPE_SECRET_KEY", "sk_test_program"),
+            ("READERSHIP_STRIPE_PUBLISHABLE_KEY", "pk_test_program"),
+            ("READERSHIP_STRIPE_API_BASE", &*base),
+        ];
+        let program = installation.serve().await;
+        let run = |arguments: &[&str]| installation.command(arguments).envs(settings).output().unwrap();
+        let doctor = run(&["doctor", "stripe"]);
+        assert_eq!(doctor.status.code(), Some(1));
+        let said = printed(&doctor);
+        assert!(said.contains("sk_test_…gram") && !said.contains("sk_test_program"), "{said}");
+        assert!(said.contains("`readership billing webhook` makes the endpoint"), "{said}");
+        let made = run(&["billing", "webhook"]);
+        assert!(made.status.success() && printed(&made).contains("members/webhooks/stripe/"), "{}", errors(&made));
+        let again = run(&["billing", "webhook"]);
+        assert!(printed(&again).contains("up to date"), "{}{}", printed(&again), errors(&again));
+        let compared = run(&["billing", "reconcile"]);
+        assert!(printed(&compared).contains("0 customers compared"), "{}{}", printed(&compared), errors(&compared));
+        let doctor = run(&["doctor", "stripe"]);
+        assert!(doctor.status.success(), "{}{}", printed(&doctor), errors(&doctor));
+        for words in ["knows the key", "may read what it must", "agree about the time", "0 of 0 customers differed"] {
+            assert!(printed(&doctor).contains(words), "{words}: {}", printed(&doctor));
+        }
+        assert!(printed(&run(&["billing", "retry"])).contains("0 events"));
+        drop(program);
     }
 }

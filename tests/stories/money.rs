@@ -89,3 +89,33 @@ story! {
         assert_eq!(world.visitor().get("members/api/access/").await.status, 401);
     }
 }
+
+paying! {
+    /// V3, V4: whoever pays takes that out too; leaving takes an end of the plan, and nothing names them then.
+    async fn v4_a_payer_leaves(shop: Shop) {
+        let ada = shop.payer("ada@reader.test", GOOD).await;
+        shop.settles().await;
+        let data = ada.get("members/account/data/readership.json").await.json();
+        assert_eq!(data["billing"]["payments"][0]["amount_minor"], 500);
+        assert_eq!(data["billing"]["subscriptions"][0]["tier"], "Gold");
+        let page = ada.get("members/account/delete/").await;
+        assert!(page.body.contains("You still have a paid plan"), "{}", page.body);
+        ada.posts("members/account/delete/", &[]).await;
+        assert_eq!(shop.count("members", "erase_at IS NOT NULL").await, 0);
+        let id = shop.subscription(&ada).await["id"].as_str().unwrap().to_owned();
+        ada.posts("members/account/plan/cancel/", &[("subscription", &id), ("reason", "A very special reason")]).await;
+        ada.posts("members/account/delete/", &[]).await;
+        assert_eq!(shop.count("members", "erase_at IS NOT NULL").await, 1);
+        shop.settles().await;
+        shop.stripe.advance(std::time::Duration::from_secs(8 * 86_400));
+        shop.tidies().await;
+        assert_eq!(shop.count("members", "1 = 1").await, 0);
+        // What was paid stays, and names nobody; news of it change that not.
+        assert_eq!(shop.count("payments", "amount_minor = 500").await, 1);
+        shop.stripe.call("POST", &format!("/v1/subscriptions/{id}"), "metadata[x]=y");
+        let billing = shop.app().billing.clone().unwrap();
+        billing.sync(shop.stripe.all("customer")[0]["id"].as_str().unwrap()).await.unwrap();
+        assert_eq!(shop.count("stripe_customers", "member_id IS NULL AND email_key = '' AND card_last4 IS NULL").await, 1);
+        assert_eq!(shop.count("paid_subscriptions", "card_last4 IS NULL AND cancellation_reason IS NULL").await, 1);
+    }
+}

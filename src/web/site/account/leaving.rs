@@ -7,6 +7,7 @@ use super::{Visit, act, done};
 use crate::app::App;
 use crate::config::seconds;
 use crate::members::{email_change, leaving};
+use crate::signin::present::Present;
 use crate::web::client::Client;
 use crate::web::page_error::{PageError, PageResult};
 use crate::web::site::forms::read_own;
@@ -20,6 +21,14 @@ struct Page<'a> {
     frame: &'a Frame,
     visit: &'a Visit,
     grace: String,
+    /// A plan goes on being paid: it is to be ended first.
+    pays: bool,
+}
+
+/// Whether money is still to be charged.
+fn pays(present: &Present) -> bool {
+    let current = present.billing.as_ref().and_then(|billing| billing.current());
+    current.is_some_and(|one| !one.cancel_at_period_end)
 }
 
 /// `GET /members/account/delete/`: what will happen, and until when it can be undone.
@@ -27,7 +36,7 @@ pub async fn show(app: web::Data<App>, client: Client, request: HttpRequest) -> 
     match Visit::begin(&app, &client, &request, PATH).await? {
         Ok(visit) => {
             let grace = visit.frame.language.length(seconds(app.policy.lifetimes.leaving_s));
-            let page = Page { frame: &visit.frame, visit: &visit, grace };
+            let page = Page { frame: &visit.frame, visit: &visit, grace, pays: pays(&visit.present) };
             pages::page(StatusCode::OK, page.frame, &page)
         }
         Err(elsewhere) => Ok(elsewhere),
@@ -48,13 +57,16 @@ pub async fn leave(
         return done(&app, &client, PATH, "stayed").await;
     }
     let policy = app.policy.clone();
-    let is_fresh = act(&app, &client, move |conn, who| {
+    let (is_fresh, pays) = act(&app, &client, move |conn, who| {
         let is_fresh = email_change::is_fresh(&policy, who.signed_in_at, now);
-        if is_fresh {
+        if is_fresh && !pays(who) {
             leaving::ask(conn, &policy, who.id, now)?;
         }
-        Ok(is_fresh)
+        Ok((is_fresh, pays(who)))
     })
     .await?;
+    if pays {
+        return Ok(pages::see_other(app.settings.link(PATH).as_str()));
+    }
     if is_fresh { done(&app, &client, PATH, "leaving").await } else { Err(PageError::not_fresh()) }
 }
