@@ -59,6 +59,13 @@ enum Part {
     Sink { port: u16 },
 }
 
+/// An empty answer for the bare handler.
+fn nothing_to_send(folder: &std::path::Path) -> anyhow::Result<String> {
+    let path = folder.join("nothing.json");
+    std::fs::write(&path, "")?;
+    Ok(path.to_str().context("a path in UTF-8")?.to_owned())
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match &arguments.part {
@@ -141,6 +148,27 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         let mut again = move || Some(of_session(path, &few[random.below(few.len())]).into_bytes());
         let kept = generator::run(program.port, plan, &mut again, 200)?;
         table.load(&format!("{name}, kept"), &kept, None);
+    }
+
+    if wants("access") {
+        // Beside the bare handler of the same moment: what a proxy asks before it hands out a file.
+        people.all_are_comped()?;
+        let bare = bare::Process::start(&["bare", "PORT", nothing_to_send(&folder)?.as_str()])?;
+        let path = "/members/api/access/?tier=bench";
+        let few = &sessions[..sessions.len().min(20_000)];
+        let mut random = people::Random::new(13);
+        let mut request = move || of_session(path, &few[random.below(few.len())]).into_bytes();
+        let one = request();
+        let mut first = few.iter().map(|session| of_session(path, session).into_bytes());
+        let cold = generator::run(program.port, plan, || first.next(), 204)?;
+        let (mut bare_load, mut load) = (Load::default(), Load::default());
+        for _ in 0..2 {
+            bare_load.add(generator::run(bare.port, plan.half(), || Some(one.clone()), 200)?);
+            load.add(generator::run(program.port, plan.half(), || Some(request()), 204)?);
+        }
+        table.load("bare handler, nothing to send", &bare_load, None);
+        table.load("access of a payer, first time", &cold, Some(&bare_load));
+        table.load("access of a payer", &load, Some(&bare_load));
     }
 
     if wants("unsubscribing") {

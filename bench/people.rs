@@ -133,6 +133,28 @@ impl People {
         Ok(self.query::<Count>(&format!("SELECT count(*) AS count FROM {what}"))?.first().context("a count")?.count)
     }
 
+    /// Gives everybody a paid tier free of charge, so that access has to be looked at.
+    pub fn all_are_comped(&self) -> anyhow::Result<()> {
+        use readership::billing::tiers::{self, Wishes};
+        let mut conn = db::open_beside(&self.database)?;
+        if tiers::find_named(&mut conn, "bench")?.is_some() {
+            return Ok(());
+        }
+        let wishes = Wishes {
+            name: Some("Bench".to_owned()),
+            currency: Some("usd".to_owned()),
+            monthly_minor: Some(500),
+            ..Wishes::default()
+        };
+        tiers::add(&mut conn, &wishes, Clock::system().now())?;
+        Ok(db::execute(
+            &mut conn,
+            "INSERT INTO comps (id, member_id, tier_id, created_at)
+                 SELECT members.id, members.id, tiers.id, 0 FROM members, tiers WHERE tiers.slug = 'bench';
+             UPDATE members SET has_billing = TRUE, status = 'comped'",
+        )?)
+    }
+
     /// The first number whose address never asked.
     pub fn next_address(&self) -> anyhow::Result<u64> {
         Ok(u64::try_from(self.count("magic_links")?)? + 1_000_000)

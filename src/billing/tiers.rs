@@ -203,6 +203,12 @@ pub enum NotATier {
     Db(#[from] DbError),
 }
 
+impl From<diesel::result::Error> for NotATier {
+    fn from(error: diesel::result::Error) -> Self {
+        DbError::from(error).into()
+    }
+}
+
 /// Adds a paid tier.
 pub fn add(conn: &mut Conn, wishes: &Wishes, now: Timestamp) -> Result<TierId, NotATier> {
     let tier = Tier {
@@ -224,6 +230,7 @@ pub fn add(conn: &mut Conn, wishes: &Wishes, now: Timestamp) -> Result<TierId, N
         updated_at: now,
     };
     let tier = wish(tier, wishes)?;
+    has_own_name(conn, &tier)?;
     let slug = free_slug(conn, &tier)?;
     diesel::insert_into(tiers::table)
         .values((
@@ -245,6 +252,7 @@ pub fn add(conn: &mut Conn, wishes: &Wishes, now: Timestamp) -> Result<TierId, N
 pub fn edit(conn: &mut Conn, id: TierId, wishes: &Wishes, now: Timestamp) -> Result<(), NotATier> {
     let tier = find(conn, id)?.ok_or(NotATier::Unknown)?;
     let tier = wish(tier, wishes)?;
+    has_own_name(conn, &tier)?;
     store(conn, &tier, now)
 }
 
@@ -261,11 +269,13 @@ pub fn set_active(conn: &mut Conn, id: TierId, is_active: bool, now: Timestamp) 
     Ok(())
 }
 
-fn store(conn: &mut Conn, tier: &Tier, now: Timestamp) -> Result<(), NotATier> {
+/// Nothing is written for a tier that another one is called like.
+fn has_own_name(conn: &mut Conn, tier: &Tier) -> Result<(), NotATier> {
     let taken = all(conn)?.into_iter().any(|other| other.id != tier.id && other.name == tier.name && other.is_active);
-    if taken {
-        return Err(NotATier::NameTaken(tier.name.clone()));
-    }
+    if taken { Err(NotATier::NameTaken(tier.name.clone())) } else { Ok(()) }
+}
+
+fn store(conn: &mut Conn, tier: &Tier, now: Timestamp) -> Result<(), NotATier> {
     diesel::update(tiers::table.find(tier.id))
         .set((
             tiers::name.eq(&tier.name),

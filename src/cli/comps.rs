@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::Subcommand;
+use diesel::Connection;
 
 use super::tiers::find as find_tier;
 use super::{days, member_named};
@@ -44,7 +45,7 @@ pub fn run(settings: &Settings, action: &Action) -> anyhow::Result<()> {
             let member = member_named(&mut conn, address)?;
             let tier = find_tier(&mut conn, tier)?;
             let until = until.as_deref().map(days::end_of).transpose()?;
-            comps::give(&mut conn, &policy, member, tier.id, until, note.as_deref(), now)?;
+            conn.transaction(|conn| comps::give(conn, &policy, member, tier.id, until, note.as_deref(), now))?;
             match until {
                 Some(until) => println!("{address} reads {} free of charge until {until}.", tier.name),
                 None => println!("{address} reads {} free of charge.", tier.name),
@@ -52,7 +53,7 @@ pub fn run(settings: &Settings, action: &Action) -> anyhow::Result<()> {
         }
         Action::End { address } => {
             let member = member_named(&mut conn, address)?;
-            comps::take_back(&mut conn, &policy, member, now)?;
+            conn.transaction(|conn| comps::take_back(conn, &policy, member, now))?;
             println!("{address} reads nothing free of charge any more.");
         }
     }

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use diesel::Connection;
 use serde_json::json;
 
 use crate::billing::money::Money;
@@ -95,10 +96,10 @@ pub fn run(settings: &Settings, action: &Action) -> anyhow::Result<()> {
     let now = Clock::system().now();
     match action {
         Action::List { json } => list(&mut conn, *json)?,
-        Action::Add(fields) => println!("{}", tiers::add(&mut conn, &fields.wishes(), now)?),
+        Action::Add(fields) => println!("{}", conn.transaction(|conn| tiers::add(conn, &fields.wishes(), now))?),
         Action::Edit { tier, fields } => {
             let tier = find(&mut conn, tier)?;
-            tiers::edit(&mut conn, tier.id, &fields.wishes(), now)?;
+            conn.transaction(|conn| tiers::edit(conn, tier.id, &fields.wishes(), now))?;
             list(&mut conn, false)?;
         }
         Action::Archive { tier, undo } => {

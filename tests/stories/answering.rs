@@ -116,7 +116,7 @@ story! {
         let ready = someone.get("readyz").await;
         assert_eq!(ready.status, 200);
         assert_eq!(ready.json(), json!({
-            "ready": true, "database": "ok", "mail": "ok", "degraded": [], "outbox_waiting": 0, "outbox_parked": 0,
+            "ready": true, "billing": "off", "database": "ok", "mail": "ok", "degraded": [], "outbox_waiting": 0, "outbox_parked": 0,
         }));
     }
 }
