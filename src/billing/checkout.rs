@@ -123,6 +123,9 @@ pub(super) struct Request {
     trial_days: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     offer: Option<String>,
+    /// The page of the tier that greets its new members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    welcome: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription: Option<String>,
 }
@@ -139,6 +142,7 @@ impl Request {
             consent_text: String::new(),
             trial_days: None,
             offer: None,
+            welcome: None,
             subscription,
         }
     }
@@ -182,6 +186,15 @@ enum Bought {
     Donation,
 }
 
+impl Bought {
+    fn welcome_page(&self) -> Option<&str> {
+        match self {
+            Self::Plan(plan) => plan.tier.welcome_page_url.as_deref(),
+            Self::Donation => None,
+        }
+    }
+}
+
 impl Billing {
     /// Opens a visit to Checkout, or finds the one that is open for the same wish.
     pub async fn check_out(&self, order: Order) -> Result<Opened, CheckoutError> {
@@ -207,16 +220,18 @@ impl Billing {
         }
         let (visit, replaced) = self.reserve(&order, &bought).await?;
         for session in replaced {
-            // It may have been finished or expired meanwhile; then there is nothing to end.
             match self.stripe.expire_session(&session).await {
                 Err(error) if error.is_away() => return Err(BillingError::from(error).into()),
-                _ => {}
+                // It has ended by itself, or was paid a moment ago: then nothing else is to be bought.
+                Err(_) => {
+                    self.take_up(&session).await?;
+                    let (wish, buyer, now) = (order.wish.clone(), order.buyer.clone(), self.now());
+                    self.db.read(move |conn| decide(conn, &wish, &buyer, now)).await??;
+                }
+                Ok(()) => {}
             }
         }
-        let welcome_page_url = match &bought {
-            Bought::Plan(plan) => plan.tier.welcome_page_url.clone(),
-            Bought::Donation => None,
-        };
+        let welcome_page_url = bought.welcome_page().map(str::to_owned);
         if let (Some(session_id), Some(url)) = (visit.session_id.clone(), visit.url.clone()) {
             return Ok(Opened { session_id, url, welcome_page_url });
         }
@@ -289,6 +304,7 @@ impl Billing {
             consent_text: order.consent_text.clone(),
             trial_days,
             offer,
+            welcome: bought.welcome_page().map(str::to_owned),
             subscription: None,
         };
         let (buyer, policy, now) = (order.buyer.clone(), self.policy.clone(), self.now());
@@ -523,6 +539,8 @@ pub enum Ended {
 pub struct CameBack {
     pub ended: Ended,
     pub back: Back,
+    /// The page of the tier that greets its new members, as it was when they left.
+    pub welcome: Option<String>,
 }
 
 impl Billing {
@@ -536,8 +554,8 @@ impl Billing {
         });
         let Some(visit) = visit.await? else { return Ok(None) };
         let session = self.stripe.session(session_id).await?;
-        let back = visit.request()?.back;
-        Ok(Some(CameBack { ended: self.finish(&visit, &session).await?, back }))
+        let Request { back, welcome, .. } = visit.request()?;
+        Ok(Some(CameBack { ended: self.finish(&visit, &session).await?, back, welcome }))
     }
 
     /// Takes up a session that Stripe told of. Returns whether it is one of ours.
@@ -598,7 +616,7 @@ impl Billing {
                         newsletters: request.newsletters,
                         consent_text: request.consent_text,
                         language: request.language,
-                        return_to: Some(request.back.success),
+                        return_to: Some(request.welcome.unwrap_or(request.back.success)),
                         via: request.back.via,
                     };
                     asking::after_payment(conn, &policy, &mail, now)?;

@@ -25,7 +25,6 @@ pub struct Customer {
     pub card_last4: Option<String>,
     pub card_exp_year: Option<i32>,
     pub card_exp_month: Option<i32>,
-    pub card_fingerprint: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -118,7 +117,6 @@ pub fn erase(conn: &mut Conn, member: MemberId, email_keys: &[String]) -> DbResu
             stripe_customers::member_id.eq(None::<MemberId>),
             stripe_customers::email_key.eq(""),
             stripe_customers::card_last4.eq(&nothing),
-            stripe_customers::card_fingerprint.eq(&nothing),
         ))
         .execute(conn)?;
     diesel::update(paid_subscriptions::table.filter(paid_subscriptions::customer_id.eq_any(&theirs)))

@@ -1,5 +1,6 @@
 //! Where a member stands: everything that is known about what they pay, and what follows from it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -22,8 +23,8 @@ pub struct Standing {
     /// The live ones first, then the newest.
     pub subscriptions: Vec<PaidSubscription>,
     pub comps: Vec<Comp>,
-    /// All tiers, to call them by their names.
-    pub tiers: Vec<Tier>,
+    /// All tiers, to call them by their names; everybody who is kept shares one list.
+    pub tiers: Arc<[Tier]>,
     /// The offers that the subscriptions have.
     pub offers: Vec<Offer>,
 }
@@ -55,7 +56,7 @@ pub fn of_member(conn: &mut Conn, member: MemberId) -> DbResult<Standing> {
     Ok(Standing {
         offers: offers::all(conn)?.into_iter().filter(|offer| wanted.contains(&offer.id)).collect(),
         comps: comps::of_member(conn, member)?,
-        tiers: tiers::all(conn)?,
+        tiers: tiers::all(conn)?.into(),
         subscriptions,
     })
 }

@@ -255,7 +255,6 @@ fn put_card(conn: &mut Conn, known: &customers::Customer, reading: &Reading) -> 
             stripe_customers::card_last4.eq(last4),
             stripe_customers::card_exp_year.eq(year),
             stripe_customers::card_exp_month.eq(month),
-            stripe_customers::card_fingerprint.eq(card.and_then(|card| card.fingerprint.clone())),
         ))
         .execute(conn)?;
     Ok(true)

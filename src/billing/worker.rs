@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::inbox::{self, Outcome, Waiting};
 use super::stripe::objects::{Event, Ref};
@@ -26,23 +26,33 @@ const ROUND_EVERY: Duration = Duration::from_secs(3_600);
 /// Customers that were read for events of one batch.
 type Readings = HashMap<String, Outcome>;
 
-/// Works until it is told to stop.
-pub async fn run(billing: Billing, mut stop: watch::Receiver<bool>) {
+/// Works until it is told to stop. Comparing everything takes long where many pay; the inbox does not
+/// wait for it.
+pub async fn run(billing: Billing, stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = work(&billing, stop) => {}
+        // Dropped where it stands: whatever it had begun is begun again at the next start.
+        () = make_rounds(&billing) => {}
+    }
+}
+
+/// Makes the rounds that are due, for ever.
+async fn make_rounds(billing: &Billing) {
+    loop {
+        if let Err(error) = billing.make_round(false).await {
+            tracing::warn!(%error, "a round of billing was not finished");
+        }
+        sleep(ROUND).await;
+    }
+}
+
+async fn work(billing: &Billing, mut stop: watch::Receiver<bool>) {
     let taken_over = billing.now();
     if let Err(error) = billing.db.write(move |conn| inbox::take_over(conn, taken_over)).await {
         tracing::warn!(%error, "what a dead process held could not be taken over");
     }
-    let mut looked_at = None;
     while !*stop.borrow() {
-        let round_is_due = looked_at.is_none_or(|at: Instant| at.elapsed() >= ROUND);
-        let worked = billing.work_off(AT_ONCE, &stop).await;
-        if round_is_due {
-            looked_at = Some(Instant::now());
-            if let Err(error) = billing.make_round(false).await {
-                tracing::warn!(%error, "a round of billing was not finished");
-            }
-        }
-        if worked > 0 {
+        if billing.work_off(AT_ONCE, &stop).await > 0 {
             continue;
         }
         tokio::select! {

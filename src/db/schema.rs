@@ -257,7 +257,6 @@ diesel::table! {
         card_last4 -> Nullable<Text>,
         card_exp_year -> Nullable<Integer>,
         card_exp_month -> Nullable<Integer>,
-        card_fingerprint -> Nullable<Text>,
         created_at -> BigInt,
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::present::Present;
+use crate::billing::tiers::Tier;
 use crate::db::{Changed, Watch};
 use crate::newsletters::Newsletter;
 use crate::secrets::Sha256;
@@ -29,6 +30,8 @@ struct State {
     most: usize,
     /// Lists that members have in common are held once.
     lists: Vec<Arc<[Newsletter]>>,
+    /// The site's tiers, as whoever pays was last read with them.
+    tiers: Arc<[Tier]>,
     /// Counts changes; the newest ones with their number. Reads that began before the oldest of
     /// them are not kept.
     changes: u64,
@@ -77,6 +80,7 @@ impl Kept {
             old: HashMap::new(),
             most,
             lists: Vec::new(),
+            tiers: Arc::default(),
             changes: 0,
             recent: VecDeque::new(),
             forgotten: 0,
@@ -103,6 +107,9 @@ impl Kept {
     pub fn put(&self, session: Sha256, mut present: Present, ticket: Ticket) -> Arc<Present> {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         present.newsletters = state.shared(present.newsletters);
+        if let Some(standing) = present.billing.as_mut().and_then(Arc::get_mut) {
+            standing.tiers = state.shared_tiers(&standing.tiers);
+        }
         let present = Arc::new(present);
         if state.is_as_it_was(&session, ticket) {
             if state.young.len() >= state.most / 2 {
@@ -153,6 +160,13 @@ impl State {
                 .rev()
                 .take_while(|(number, _)| *number > taken)
                 .any(|(_, changed)| changed == session)
+    }
+
+    fn shared_tiers(&mut self, tiers: &Arc<[Tier]>) -> Arc<[Tier]> {
+        if *self.tiers != **tiers {
+            self.tiers = Arc::clone(tiers);
+        }
+        Arc::clone(&self.tiers)
     }
 
     fn shared(&mut self, newsletters: Arc<[Newsletter]>) -> Arc<[Newsletter]> {

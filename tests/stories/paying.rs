@@ -310,3 +310,33 @@ paying! {
         assert_eq!(visitor.posts_from("https://evil.example", "members/checkout/", &[]).await.status, 403);
     }
 }
+
+paying! {
+    /// A tier's own page greets its new members; its mails are in the language they read.
+    async fn a_welcome_page_and_mails_in_german(shop: Shop) {
+        let (gold, now) = (shop.gold, shop.clock.now());
+        shop.app()
+            .db
+            .write(move |conn| {
+                let wishes =
+                    readership::billing::tiers::Wishes { welcome_page_url: Some("/welcome-gold/".to_owned()), ..Default::default() };
+                readership::billing::tiers::edit(conn, gold, &wishes, now).unwrap();
+                Ok(())
+            })
+            .await
+            .unwrap();
+        let ada = shop.member("ada@reader.test").await;
+        ada.posts("members/account/language/", &[("language", "de")]).await;
+        let back = shop.buys(&ada, &[("tier", "gold"), ("cadence", "year")], GOOD).await;
+        assert_eq!(back.location(), "http://site.test/welcome-gold/?action=signup&success=true#members-signup-ok");
+        shop.settles().await;
+        assert_eq!(shop.mails_about("ada@reader.test", "Willkommen bei Gold"), 1);
+        assert_eq!(shop.mails_about("ada@reader.test", "Ihre Zahlung von 50,00\u{a0}$ an REX Wire"), 1, "{:?}", shop.subjects("ada@reader.test"));
+        let id = shop.subscription(&ada).await["id"].as_str().unwrap().to_owned();
+        ada.posts("members/account/plan/cancel/", &[("subscription", &id)]).await;
+        shop.settles().await;
+        let (year, ..) = now.calendar_parts();
+        let mail = shop.mailbox.to("ada@reader.test").into_iter().rfind(|mail| mail.subject().contains("endet am")).unwrap();
+        assert!(mail.text().contains(&format!("{}", year + 1)), "{}", mail.text());
+    }
+}

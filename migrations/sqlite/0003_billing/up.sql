@@ -54,7 +54,6 @@ CREATE TABLE stripe_customers (
     card_last4       TEXT,
     card_exp_year    INTEGER,
     card_exp_month   INTEGER,
-    card_fingerprint TEXT,
     created_at   BIGINT  NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX stripe_customers_of_member ON stripe_customers (member_id) WHERE member_id IS NOT NULL;

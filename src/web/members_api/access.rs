@@ -1,10 +1,12 @@
 //! Asking for access from other servers: the sub-request of a proxy before it hands out a file
 //! (`docs/running.md` has the recipes).
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
-use crate::billing::tiers::{self, Kind};
+use crate::billing::tiers::{self, Kind, Tier};
 use crate::web::body::Form;
 use crate::web::client::Client;
 use crate::web::error::ApiResult;
@@ -27,12 +29,12 @@ pub async fn ask(app: web::Data<App>, client: Client, request: HttpRequest) -> A
     } else {
         let wanted: Vec<String> = wanted.map(str::to_owned).collect();
         let all = match &present.billing {
-            Some(billing) => billing.tiers.clone(),
-            None => app.db.read(tiers::all).await?,
+            Some(billing) => Arc::clone(&billing.tiers),
+            None => app.db.read(tiers::all).await?.into(),
         };
-        let named =
-            all.iter().filter(|tier| wanted.iter().any(|name| tier.slug == *name || tier.id.to_string() == *name));
-        named.into_iter().any(|tier| tier.kind == Kind::Free || access.reads(tier.id))
+        // The slug first: an id has to be written out to be compared.
+        let is_wanted = |tier: &Tier| wanted.iter().any(|name| tier.slug == *name || tier.id.to_string() == *name);
+        all.iter().any(|tier| (tier.kind == Kind::Free || access.reads(tier.id)) && is_wanted(tier))
     };
     Ok(if may_read { HttpResponse::NoContent().finish() } else { HttpResponse::Forbidden().finish() })
 }

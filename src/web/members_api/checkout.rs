@@ -7,8 +7,8 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::identity;
 use super::send_magic_link::consent_text;
+use super::{identity, text};
 use crate::app::App;
 use crate::billing::Billing;
 use crate::billing::checkout::{Back, Buyer, CheckoutError, Opened, Order, Wish};
@@ -23,10 +23,6 @@ use crate::web::body;
 use crate::web::client::Client;
 use crate::web::error::{ApiError, ApiResult};
 use crate::web::language;
-
-fn text<'a>(body: &'a Value, key: &str) -> &'a str {
-    body.get(key).and_then(Value::as_str).unwrap_or_default()
-}
 
 const NOT_ACCEPTING: &str = "This site is not accepting payments at the moment.";
 const CANNOT: &str = "Unable to initiate checkout session";

@@ -19,10 +19,16 @@ pub mod verify_otc;
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::{ApiError, ApiResult};
 use super::{body, origin};
 use crate::app::App;
+
+/// A text in a body; nothing where it is missing, or is no text.
+fn text<'a>(body: &'a Value, key: &str) -> &'a str {
+    body.get(key).and_then(Value::as_str).unwrap_or_default()
+}
 
 /// Refuses what a page of another site sends.
 fn admit_own(app: &App, request: &HttpRequest) -> ApiResult<()> {

@@ -5,7 +5,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::identity;
+use super::{identity, text};
 use crate::app::App;
 use crate::billing::changes::ChangeError;
 use crate::billing::prices::Cadence;
@@ -15,10 +15,6 @@ use crate::ids::{OfferId, TierId};
 use crate::web::answer::{self, plain};
 use crate::web::body;
 use crate::web::error::{ApiError, ApiResult};
-
-fn text<'a>(body: &'a Value, key: &str) -> &'a str {
-    body.get(key).and_then(Value::as_str).unwrap_or_default()
-}
 
 const FAILED: &str = "Updating subscription failed!";
 

@@ -29,7 +29,14 @@ fn is_session_id(id: &str) -> bool {
 }
 
 fn location(app: &App, came_back: &CameBack) -> String {
-    let CameBack { ended, back } = came_back;
+    let CameBack { ended, back, welcome } = came_back;
+    // A tier's own page greets its new members (protocol B.12, 4).
+    let greets =
+        welcome.as_deref().filter(|_| *ended == Ended::Paid).and_then(|page| ReturnTo::parse(page, &app.settings));
+    if let Some(page) = greets {
+        let in_fragment = back.via == Via::Form;
+        return page.with_note(&Note { action: Some("signup"), in_fragment, ..Note::of_state(State::SignedUp) });
+    }
     let has_succeeded = matches!(ended, Ended::Paid | Ended::PaidUnproved | Ended::Donated | Ended::CardChanged);
     // Clients of the API said themselves where to go, with what in the query.
     if back.via == Via::Api {
