@@ -171,6 +171,20 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         table.load("access of a payer", &load, Some(&bare_load));
     }
 
+    if wants("webhook") {
+        let mut number = u64::try_from(readership::clock::Clock::system().now().millis())? * 1_000;
+        let load = generator::run(
+            program.port,
+            plan,
+            || {
+                number += 1;
+                Some(people::event(number))
+            },
+            200,
+        )?;
+        table.load("webhook kept, committed", &load, None);
+    }
+
     if wants("unsubscribing") {
         let mut links = people.unsubscribe_links(people.sessions.len())?.into_iter();
         let load = generator::run(program.port, plan, || links.next().map(|link| people::one_click(&link)), 201)?;

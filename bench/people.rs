@@ -327,6 +327,29 @@ pub fn redemption(token: &str) -> Vec<u8> {
     form("/members/", &format!("token={token}"), "http://site.test")
 }
 
+/// Signs what the bench tells in Stripe's name.
+pub const WEBHOOK_SECRET: &str = "whsec_bench";
+
+/// An event of Stripe's, signed, about nothing that must be looked at.
+pub fn event(number: u64) -> Vec<u8> {
+    let padding = "x".repeat(2_000);
+    let body = format!(
+        "{{\"id\":\"evt_{number}\",\"object\":\"event\",\"type\":\"bench\",\"created\":1,\"livemode\":false,\
+         \"api_version\":\"{}\",\"data\":{{\"object\":{{\"object\":\"bench\",\"padding\":\"{padding}\"}}}}}}",
+        readership::billing::stripe::api_version()
+    );
+    let at = Clock::system().now().seconds();
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
+    let tag = aws_lc_rs::hmac::sign(&key, format!("{at}.{body}").as_bytes());
+    let tag = data_encoding::HEXLOWER.encode(tag.as_ref());
+    format!(
+        "POST /members/webhooks/stripe/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+         Stripe-Signature: t={at},v1={tag}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
 /// What a mail program sends when its reader presses "unsubscribe" (RFC 8058).
 pub fn one_click(path: &str) -> Vec<u8> {
     form(path, "List-Unsubscribe=One-Click", "null")

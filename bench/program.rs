@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::people::{KEY, People};
+use crate::people::{self, KEY, People};
 
 pub struct Program {
     pub port: u16,
@@ -32,6 +32,12 @@ impl Program {
             // One client asks for everything here; a reader's connection is closed after a thousand.
             .env("READERSHIP_HTTP_REQUESTS_PER_CONNECTION", "1000000000")
             .env("DATABASE_URL", people.database_url())
+            // Nobody answers there: only what Stripe tells is measured.
+            .env("READERSHIP_STRIPE_SECRET_KEY", "sk_test_bench")
+            .env("READERSHIP_STRIPE_PUBLISHABLE_KEY", "pk_test_bench")
+            .env("READERSHIP_STRIPE_WEBHOOK_SECRET", people::WEBHOOK_SECRET)
+            .env("READERSHIP_STRIPE_API_BASE", "http://127.0.0.1:9/")
+            .env("READERSHIP_BILLING_RECONCILE_EVERY_S", "0")
             .stdin(Stdio::null());
         for limit in ["CLIENT_PER_MINUTE", "CLIENT_PER_HOUR", "SITE_UNCONFIRMED_PER_HOUR"] {
             command.env(format!("READERSHIP_LIMITS_{limit}"), "0");

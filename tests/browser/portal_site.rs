@@ -13,7 +13,7 @@ use url::Url;
 use super::chromium::{Chromium, Script};
 use crate::support::nginx::Nginx;
 use crate::support::program::free_port;
-use crate::support::shop::Shop;
+use crate::support::shop::{Serving, Shop};
 use crate::support::world::{Engine, World};
 
 /// The site: nginx with a page of its own, and the program under the same address.
@@ -23,6 +23,7 @@ pub struct PortalSite {
     /// The stand-in for Stripe, where something is sold.
     pub stripe: Option<StandIn>,
     nginx: Nginx,
+    _serving: Option<Serving>,
 }
 
 impl PortalSite {
@@ -53,11 +54,11 @@ impl PortalSite {
             settings.welcome_mail = true;
             settings.limits.client_per_minute = asks_per_minute;
         };
-        let (world, stripe) = if sells {
-            let Shop { world, stripe, .. } = Shop::open(engine, change).await;
-            (world, Some(stripe))
+        let (world, stripe, serving) = if sells {
+            let Shop { world, stripe, serving, .. } = Shop::open(engine, change).await;
+            (world, Some(stripe), Some(serving))
         } else {
-            (World::on(engine, change).await, None)
+            (World::on(engine, change).await, None, None)
         };
         let app = world.app().clone();
         let key = world.look(move |conn| Ok(api_keys::show(conn, &app.policy.key, Kind::Content)?.shown)).await;
@@ -72,7 +73,7 @@ impl PortalSite {
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/npm/node_modules/@tryghost/portal");
         std::fs::copy(package.join("umd/portal.min.js"), nginx.site().join("portal.min.js"))
             .expect("the widget is installed; `./test` sees to it");
-        Self { world, url, stripe, nginx }
+        Self { world, url, stripe, nginx, _serving: serving }
     }
 
     /// Puts the id of a subscription into the page, as a theme does.

@@ -232,7 +232,7 @@ process! {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}/", listener.local_addr().unwrap());
         let stripe = StandIn::new(readership::clock::Clock::system(), &base);
-        crate::support::shop::serve(listener, stripe.clone());
+        let _serving = crate::support::shop::serve(listener, stripe.clone());
         let settings = [
             ("READERSHIP_STRIPE_SECRET_KEY", "sk_test_program"),
             ("READERSHIP_STRIPE_PUBLISHABLE_KEY", "pk_test_program"),

@@ -340,3 +340,67 @@ paying! {
         assert!(mail.text().contains(&format!("{}", year + 1)), "{}", mail.text());
     }
 }
+
+paying! {
+    /// Offers of every kind: an amount off for ever, days of trial, and their ends by day and by number.
+    async fn offers_of_every_kind(shop: Shop) {
+        use readership::billing::offers::{self, NewOffer};
+        use readership::billing::prices::Cadence;
+        let (gold, now) = (shop.gold, shop.clock.now());
+        let new = |code: &str, kind: &str, amount: i64, duration: &str| NewOffer {
+            name: code.to_owned(),
+            code: code.to_owned(),
+            title: None,
+            description: None,
+            kind: kind.to_owned(),
+            redemption: "signup".to_owned(),
+            tier: Some(gold),
+            cadence: Cadence::Month,
+            amount,
+            currency: Some("usd".to_owned()),
+            duration: duration.to_owned(),
+            months: None,
+            expires_at: None,
+            most_redemptions: None,
+        };
+        let day = std::time::Duration::from_secs(86_400);
+        let wanted = [
+            new("two-off", "fixed", 200, "forever"),
+            new("a-month", "trial", 30, "trial"),
+            NewOffer { expires_at: Some(now.plus(day)), ..new("a-day", "percent", 10, "once") },
+            NewOffer { most_redemptions: Some(1), ..new("one-only", "percent", 100, "once") },
+        ];
+        shop.app()
+            .db
+            .write(move |conn| {
+                for new in &wanted {
+                    offers::add(conn, new, now).unwrap();
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+        let buys = async |address: &str, code: &str| {
+            let person = shop.member(address).await;
+            shop.buys(&person, &[("offer", code)], GOOD).await;
+            shop.subscription(&person).await
+        };
+        let two_off = buys("two@reader.test", "two-off").await;
+        assert_eq!((&two_off["next_payment"]["amount"], &two_off["next_payment"]["discount"]["type"]), (&json!(300), &json!("fixed")));
+        let trial = buys("month@reader.test", "a-month").await;
+        assert_eq!((&trial["status"], &trial["offer"]["type"]), (&json!("trialing"), &json!("trial")));
+        let free = buys("one@reader.test", "one-only").await;
+        assert_eq!((&free["status"], &free["next_payment"]["amount"]), (&json!("active"), &json!(500)));
+        assert_eq!(shop.stripe.all("charge").len(), 1);
+        let late = shop.member("late@reader.test").await;
+        assert!(late.posts("members/checkout/", &[("offer", "one-only")]).await.body.contains("This offer is over"));
+        assert_eq!(late.posts("members/checkout/", &[("offer", "a-day")]).await.status, 303);
+        shop.stripe.advance(2 * day);
+        assert!(late.posts("members/checkout/", &[("offer", "a-day")]).await.body.contains("This offer is over"));
+        // An offer's own address leads to where the widget shows it.
+        let offer = shop.look(|conn| offers::find_named(conn, "two-off")).await.unwrap().id;
+        let answer = late.get("two-off?utm=x").await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (302, &*format!("http://site.test/?utm=x#/portal/offers/{offer}")));
+        assert_eq!(late.get("no-such-code").await.status, 404);
+    }
+}

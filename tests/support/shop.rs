@@ -11,6 +11,7 @@ use readership::config::{Settings, StripeSettings};
 use readership::ids::{OfferId, TierId};
 use readership::sandbox::stripe::{StandIn, server};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use url::Url;
 
 use super::people::{Answer, Person};
@@ -29,6 +30,21 @@ pub struct Shop {
     pub gold: TierId,
     /// 12.00 USD a month, 120.00 a year, with 14 days of trial.
     pub patron: TierId,
+    pub serving: Serving,
+}
+
+/// A stand-in that answers and tells until this is dropped.
+pub struct Serving {
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It may have ended by itself.
+            let _ = stop.send(());
+        }
+    }
 }
 
 impl Deref for Shop {
@@ -65,7 +81,7 @@ impl Shop {
         })
         .await;
         let stripe = StandIn::new(world.clock.clone(), base.as_str());
-        serve(listener, stripe.clone());
+        let serving = serve(listener, stripe.clone());
         stripe.tells(&format!("{}members/webhooks/stripe/", world.url), SECRET);
         let now = world.clock.now();
         let (gold, patron) = world
@@ -77,7 +93,7 @@ impl Shop {
             })
             .await
             .unwrap();
-        Self { world, stripe, gold, patron }
+        Self { world, stripe, gold, patron, serving }
     }
 
     /// Adds an offer: percent off, for new subscribers of Gold or to keep some.
@@ -202,15 +218,23 @@ pub fn session_of(url: &str) -> String {
         .to_owned()
 }
 
-/// Serves the stand-in on a thread of its own, which ends with the tests.
-pub fn serve(listener: TcpListener, stripe: StandIn) {
+/// Serves the stand-in on a thread of its own.
+pub fn serve(listener: TcpListener, stripe: StandIn) -> Serving {
+    let (stop, stopped) = oneshot::channel::<()>();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let telling = tokio::spawn(stripe.clone().tell_everybody());
             let server =
                 actix_web::HttpServer::new(move || actix_web::App::new().configure(server::routes(stripe.clone())));
-            server.workers(1).disable_signals().listen(listener).unwrap().run().await.unwrap();
+            let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
+            let handle = server.handle();
+            let running = tokio::spawn(server);
+            // Whoever held it is gone, or has let go.
+            let _ = stopped.await;
             telling.abort();
+            handle.stop(false).await;
+            running.await.unwrap().unwrap();
         });
     });
+    Serving { stop: Some(stop) }
 }
