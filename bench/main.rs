@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench load -- --help` tells the options; `docs/performance.md` holds what it said.
 
+mod away;
 mod bare;
 mod generator;
 mod people;
@@ -100,7 +101,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         std::thread::available_parallelism()?,
     ));
 
-    let program = Program::start(&people, None)?;
+    let program = Program::start(&people, None, None)?;
     table.fact("start to first answer", format!("{} ms", program.started_in.as_millis()));
     table.fact("memory at rest", program.memory()?);
     let own_record = |session: &str| of_session("/members/api/member/", session);
@@ -215,10 +216,39 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     table.fact("memory after that", program.memory()?);
     drop(program);
 
+    if wants("stripe away") {
+        people.all_are_comped()?;
+        let program = Program::start(&people, None, Some(away::silent_stripe()?))?;
+        let buyers = away::Buyers::come(program.port, 16);
+        let few = &sessions[..sessions.len().min(20_000)];
+        // A quarter of the load that fills the machine: what is measured is waiting, not throughput.
+        let calm = Plan { connections: 4, ..plan };
+        let mut random = people::Random::new(17);
+        let mut record = || Some(own_record(&few[random.below(few.len())]).into_bytes());
+        table.load("stripe away: read own record", &generator::run(program.port, calm, &mut record, 200)?, None);
+        let path = "/members/api/access/?tier=bench";
+        let mut random = people::Random::new(19);
+        let mut access = || Some(of_session(path, &few[random.below(few.len())]).into_bytes());
+        table.load("stripe away: access of a payer", &generator::run(program.port, calm, &mut access, 204)?, None);
+        let mut number = people.next_address()?;
+        let mut sign_up = || {
+            number += 1;
+            Some(people::sign_up(number))
+        };
+        table.load("stripe away: sign-up", &generator::run(program.port, calm, &mut sign_up, 303)?, None);
+        let mut number = u64::try_from(readership::clock::Clock::system().now().millis())? * 1_000;
+        let mut event = || {
+            number += 1;
+            Some(people::event(number))
+        };
+        table.load("stripe away: webhook kept", &generator::run(program.port, calm, &mut event, 200)?, None);
+        table.fact("checkouts meanwhile were answered", buyers.leave());
+    }
+
     if wants("outbox") {
         let waiting = people.waiting_mails(20_000)?;
         let sink = bare::Process::start(&["sink", "PORT"])?;
-        let program = Program::start(&people, Some(sink.port))?;
+        let program = Program::start(&people, Some(sink.port), None)?;
         let rate = people.outbox_rate(waiting)?;
         table.fact("outbox, 8 connections", format!("{rate:.0} mails/s"));
         table.fact("memory while sending", program.memory()?);

@@ -321,6 +321,11 @@ pub fn sign_up(number: u64) -> Vec<u8> {
     form("/members/subscribe/", &format!("email={}", address(number).replace('@', "%40")), "http://site.test")
 }
 
+/// Somebody who has proved no address wants to pay.
+pub fn checkout(number: u64) -> Vec<u8> {
+    form("/members/checkout/", &format!("plan=bench/month&email=buyer{number}%40buyer.example"), "http://site.test")
+}
+
 /// The button of a link's page.
 pub fn redemption(token: &str) -> Vec<u8> {
     // The page is the program's own; browsers say so in Sec-Fetch-Site.

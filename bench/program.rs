@@ -17,8 +17,9 @@ pub struct Program {
 }
 
 impl Program {
-    /// Without a mail server mails wait, and sign-ups are measured alone.
-    pub fn start(people: &People, mail_port: Option<u16>) -> anyhow::Result<Self> {
+    /// Without a mail server mails wait, and sign-ups are measured alone. Without a port for Stripe nobody
+    /// answers there at all: only what Stripe tells is measured.
+    pub fn start(people: &People, mail_port: Option<u16>, stripe_port: Option<u16>) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_readership"));
         command
@@ -28,18 +29,23 @@ impl Program {
             .env("READERSHIP_LISTEN", format!("127.0.0.1:{port}"))
             .env("READERSHIP_DATA_DIR", &people.folder)
             .env("READERSHIP_SECRET_KEY", data_encoding::BASE64.encode(&KEY))
-            .env("READERSHIP_LOG", "warn")
+            .env("READERSHIP_LOG", "error")
             // One client asks for everything here; a reader's connection is closed after a thousand.
             .env("READERSHIP_HTTP_REQUESTS_PER_CONNECTION", "1000000000")
             .env("DATABASE_URL", people.database_url())
-            // Nobody answers there: only what Stripe tells is measured.
             .env("READERSHIP_STRIPE_SECRET_KEY", "sk_test_bench")
             .env("READERSHIP_STRIPE_PUBLISHABLE_KEY", "pk_test_bench")
             .env("READERSHIP_STRIPE_WEBHOOK_SECRET", people::WEBHOOK_SECRET)
-            .env("READERSHIP_STRIPE_API_BASE", "http://127.0.0.1:9/")
+            .env("READERSHIP_STRIPE_API_BASE", format!("http://127.0.0.1:{}/", stripe_port.unwrap_or(9)))
             .env("READERSHIP_BILLING_RECONCILE_EVERY_S", "0")
             .stdin(Stdio::null());
-        for limit in ["CLIENT_PER_MINUTE", "CLIENT_PER_HOUR", "SITE_UNCONFIRMED_PER_HOUR"] {
+        for limit in [
+            "CLIENT_PER_MINUTE",
+            "CLIENT_PER_HOUR",
+            "SITE_UNCONFIRMED_PER_HOUR",
+            "CHECKOUTS_PER_HOUR",
+            "CHECKOUTS_ADDRESS_PER_HOUR",
+        ] {
             command.env(format!("READERSHIP_LIMITS_{limit}"), "0");
         }
         if let Some(mail_port) = mail_port {
