@@ -22,7 +22,9 @@ use crate::signin::kept::Kept;
 use crate::signin::present::Presence;
 use crate::signin::signing_keys::{self, KeyRing};
 use crate::signin::{Policy, links, sessions};
-use crate::staff::api_keys;
+use crate::staff::passwords::Hashers;
+use crate::staff::signin::Rules;
+use crate::staff::{api_keys, links as staff_links, notices as staff_notices, sessions as staff_sessions};
 use crate::web::streams::Streams;
 use crate::{limits, newsletters, site_facts, web};
 
@@ -33,6 +35,9 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub policy: Policy,
+    /// What signing in of staff depends on.
+    pub rules: Rules,
+    pub hashers: Hashers,
     pub presence: Presence,
     pub keys: KeyRing,
     pub streams: Streams,
@@ -86,6 +91,8 @@ impl App {
             welcome_mail: settings.welcome_mail,
             grace: seconds(settings.billing.grace_days * 86_400),
         };
+        let rules = Rules { key: policy.key.clone(), settings: settings.staff.clone() };
+        let hashers = Hashers::start(&settings.staff)?;
         let (settings, site_uuid): (Arc<Settings>, Arc<str>) = (Arc::new(settings), site_uuid.into());
         let billing = match &settings.stripe {
             Some(account) => Some(Billing::new(
@@ -107,6 +114,8 @@ impl App {
             keys,
             streams: Streams::new(policy.limits.waiting_streams),
             policy,
+            rules,
+            hashers,
             mailroom: Mailroom::default(),
             site_uuid,
             metrics,
@@ -259,19 +268,22 @@ async fn watch_keys(app: App, mut stop: watch::Receiver<bool>) {
 const TIDYING: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Drops what is over; returns how many rows.
-pub fn tidy_once(conn: &mut Conn, policy: &Policy, now: Timestamp) -> DbResult<usize> {
+pub fn tidy_once(conn: &mut Conn, policy: &Policy, rules: &Rules, now: Timestamp) -> DbResult<usize> {
     Ok(links::purge(conn, policy, now)?
         + sessions::purge(conn, policy, now)?
         + leaving::erase_due(conn, policy, now)?
         + signing_keys::purge(conn, &policy.lifetimes, now)?
         + outbox::purge(conn, &policy.lifetimes, now)?
+        + staff_sessions::purge(conn, &rules.settings, now)?
+        + staff_links::purge(conn, now)?
+        + staff_notices::purge(conn, seconds(policy.lifetimes.retention_outbox_s), now)?
         + limits::purge(conn, now)?)
 }
 
 async fn tidy(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        let (policy, now) = (app.policy.clone(), app.now());
-        let dropped = app.db.write(move |conn| tidy_once(conn, &policy, now)).await;
+        let (policy, rules, now) = (app.policy.clone(), app.rules.clone(), app.now());
+        let dropped = app.db.write(move |conn| tidy_once(conn, &policy, &rules, now)).await;
         match dropped {
             Ok(rows) => tracing::debug!(rows, "dropped what is over"),
             Err(error) => tracing::warn!(%error, "what is over could not be dropped"),

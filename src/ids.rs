@@ -51,6 +51,14 @@ macro_rules! identifiers {
                 Self(object_id(now))
             }
 
+            /// What no id is: those made from the second of `at` on are greater, those made before it less.
+            pub fn edge(at: Timestamp) -> Self {
+                let mut id = [0; 12];
+                let seconds = u32::try_from(at.seconds().max(0)).unwrap_or(u32::MAX);
+                id[..4].copy_from_slice(&seconds.to_be_bytes());
+                Self(id)
+            }
+
             pub fn as_bytes(&self) -> &[u8; 12] {
                 &self.0
             }
@@ -131,6 +139,16 @@ identifiers! {
     CompId,
     /// Something a member was told about what they pay.
     BillingNoticeId,
+    /// Somebody who runs the site.
+    StaffId,
+    /// A link for staff.
+    StaffLinkId,
+    /// Something that staff are told about their own account.
+    StaffNoticeId,
+    /// What staff wrote about a member.
+    NoteId,
+    /// Work that takes long.
+    JobId,
 }
 
 /// A random UUID (version 4, RFC 9562), as the protocol shows for members and newsletters.

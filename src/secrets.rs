@@ -81,10 +81,14 @@ pub enum Purpose {
     WaitingNumber,
     Trial,
     CardLink,
+    StaffLink,
+    StaffPlace,
+    RecoveryCode,
+    Audit,
 }
 
 impl Purpose {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 16] = [
         Self::MagicLink,
         Self::IntegrityToken,
         Self::UnsubscribeLink,
@@ -97,6 +101,10 @@ impl Purpose {
         Self::WaitingNumber,
         Self::Trial,
         Self::CardLink,
+        Self::StaffLink,
+        Self::StaffPlace,
+        Self::RecoveryCode,
+        Self::Audit,
     ];
 
     fn label(self) -> &'static [u8] {
@@ -113,6 +121,10 @@ impl Purpose {
             Self::WaitingNumber => b"readership waiting number",
             Self::Trial => b"readership trial",
             Self::CardLink => b"readership card link",
+            Self::StaffLink => b"readership staff link",
+            Self::StaffPlace => b"readership staff place",
+            Self::RecoveryCode => b"readership recovery code",
+            Self::Audit => b"readership audit log",
         }
     }
 }

@@ -1,18 +1,15 @@
 //! Days, as one types them.
 
+use std::time::Duration;
+
 use anyhow::Context;
-use time::Date;
-use time::macros::format_description;
 
 use crate::clock::Timestamp;
 
 /// The last moment of a day, `YYYY-MM-DD`, in UTC.
 pub fn end_of(day: &str) -> anyhow::Result<Timestamp> {
-    let date = Date::parse(day, format_description!("[year]-[month]-[day]"))
-        .ok()
-        .and_then(Date::next_day)
-        .with_context(|| format!("{day:?} is no day; write it as 2027-12-31"))?;
-    Ok(Timestamp::from_millis(date.midnight().assume_utc().unix_timestamp() * 1_000))
+    let begin = Timestamp::of_day(day).with_context(|| format!("{day:?} is no day; write it as 2027-12-31"))?;
+    Ok(begin.plus(Duration::from_secs(86_400)))
 }
 
 #[cfg(test)]

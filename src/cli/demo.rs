@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use super::{start_logging, until_told_to_stop};
+use super::{serve, start_logging, until_told_to_stop};
 use crate::config::DatabaseUrl;
 use crate::sandbox::demo::{Demo, DemoOptions};
 
@@ -62,6 +62,7 @@ Try this:
   9. {bank} moves the clock: a month later the payment fails, a mail says so, its button leads to another
      card, and the footer says that the billing is updated.
  10. {members}members/account/plan/ changes, ends and resumes the plan.
+ 11. {members}admin/ is where staff work: the link below makes the first account.
 
 Ctrl-C ends it.\n",
             newsroom = demo.newsroom,
@@ -70,6 +71,7 @@ Ctrl-C ends it.\n",
             members = demo.members,
             data = data_dir.display(),
         );
+        serve::show_first_link(&demo.running.app).await?;
         until_told_to_stop().await?;
         demo.stop().await;
         println!("The demo has ended.");

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod audit;
 mod backup;
 mod billing;
 mod comps;
@@ -13,6 +14,7 @@ mod newsletters;
 mod offers;
 mod sending;
 mod serve;
+mod staff;
 mod tiers;
 
 use std::path::PathBuf;
@@ -108,6 +110,16 @@ enum Command {
         #[command(subcommand)]
         action: newsletters::Action,
     },
+    /// List accounts of staff, and print a link that makes one.
+    Staff {
+        #[command(subcommand)]
+        action: staff::Action,
+    },
+    /// Check the log of what staff did.
+    Audit {
+        #[command(subcommand)]
+        action: audit::Action,
+    },
 }
 
 /// Runs one command. Errors are one message on standard error and exit code 1.
@@ -140,6 +152,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Keys { json, action } => keys::run(&settings()?, json, action.as_ref()),
         Command::Sending { action } => sending::run(&settings()?, &action),
         Command::Newsletters { action } => newsletters::run(&settings()?, &action),
+        Command::Staff { action } => staff::run(&settings()?, &action),
+        Command::Audit { action } => audit::run(&settings()?, &action),
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::{start_logging, until_told_to_stop};
-use crate::app::Running;
+use super::{staff, start_logging, until_told_to_stop};
+use crate::app::{App, Running};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::staff::links;
 
 pub fn run(settings: Settings) -> anyhow::Result<()> {
     start_logging(&settings.log, settings.log_json)?;
@@ -24,12 +25,25 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
             database = settings.database.masked(),
             "readership answers"
         );
+        show_first_link(&running.app).await?;
         until_told_to_stop().await?;
         tracing::info!("stopping: running requests and mails in the air are finished first");
         running.stop().await;
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// As long as nobody runs the site, whoever can read this output may be the first
+/// (`reliability.md` A11). It goes to standard output and never to the log.
+pub async fn show_first_link(app: &App) -> anyhow::Result<()> {
+    let (rules, now) = (app.rules.clone(), app.now());
+    let token = app.db.write(move |conn| links::first(conn, &rules.key, &rules.settings, now)).await?;
+    if let Some(token) = token {
+        println!("Nobody runs this site yet. This link makes the first account, once, within a day:");
+        println!("  {}", staff::link(&app.settings, token.reveal()));
+    }
+    Ok(())
 }
 
 /// Collects metrics, and folds them together often enough that they stay small.

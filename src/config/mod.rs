@@ -18,7 +18,7 @@ mod numbers;
 mod source;
 mod stripe;
 
-pub use numbers::{Billing, Database, Http, Lifetimes, Limits, Sending};
+pub use numbers::{Billing, Database, Http, Lifetimes, Limits, Sending, Staff};
 use source::Source;
 pub use stripe::{Donations, StripeSettings};
 
@@ -95,6 +95,7 @@ pub fn keys() -> Vec<Key> {
         .chain(Lifetimes::keys())
         .chain(Sending::keys())
         .chain(Billing::keys())
+        .chain(Staff::keys())
         .chain(Http::keys())
         .chain(Database::keys())
         .collect()
@@ -199,6 +200,7 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     pub sending: Sending,
     pub billing: Billing,
+    pub staff: Staff,
     pub http: Http,
     pub db: Database,
 }
@@ -234,6 +236,7 @@ impl Settings {
             lifetimes: Lifetimes::default(),
             sending: Sending::default(),
             billing: Billing::default(),
+            staff: Staff::default(),
             http: Http::default(),
             db: Database::default(),
         }
@@ -323,6 +326,7 @@ impl Settings {
         settings.lifetimes = Lifetimes::read(&mut source);
         settings.sending = Sending::read(&mut source);
         settings.billing = Billing::read(&mut source);
+        settings.staff = Staff::read(&mut source);
         settings.http = Http::read(&mut source);
         settings.db = Database::read(&mut source);
         source.finish().map(|()| settings)

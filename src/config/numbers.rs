@@ -116,6 +116,30 @@ numbers! {
 }
 
 numbers! {
+    /// Whoever runs the site (`reliability.md` A1 to A10).
+    Staff, "STAFF" {
+        password_kib, "PASSWORD_KIB", 65_536, 64..=1_048_576, "KiB of memory for hashing a password (Argon2id)";
+        password_passes, "PASSWORD_PASSES", 3, 1..=20, "passes over that memory";
+        password_chars, "PASSWORD_CHARS", 15, 8..=64, "shortest password of an account without a second factor";
+        password_chars_with_factor, "PASSWORD_CHARS_WITH_FACTOR", 8, 8..=64, "shortest password of an account with one";
+        hashing_queue, "HASHING_QUEUE", 16, 1..=1_000, "passwords that may wait to be looked at; two are at a time, more are answered 503";
+        account_tries, "ACCOUNT_TRIES", 5, 1..=1_000, "tries at an account from one client network in ten minutes";
+        client_tries, "CLIENT_TRIES", 20, 1..=10_000, "tries from one client network in ten minutes, at whatever account";
+        failures, "FAILURES", 100, 3..=10_000, "wrong passwords in a row after which an account takes a link by mail to open it";
+        session_idle_s, "SESSION_IDLE_S", 28_800, 60..=2_592_000, "seconds of a session that is not used";
+        session_absolute_s, "SESSION_ABSOLUTE_S", 604_800, 60..=2_592_000, "seconds of a session at all";
+        proof_s, "PROOF_S", 900, 30..=86_400, "seconds for which password or code are not asked for again before something dangerous";
+        first_link_s, "FIRST_LINK_S", 86_400, 60..=2_592_000, "seconds of the link that makes the first account";
+        invitation_s, "INVITATION_S", 604_800, 60..=2_592_000, "seconds of an invitation";
+        reset_s, "RESET_S", 1_800, 60..=86_400, "seconds of a link to another password";
+        second_factor, "SECOND_FACTOR", 1, 0..=2, "who must have a second factor: 0 nobody, 1 owners and administrators, 2 everybody";
+        undo_s, "UNDO_S", 1_800, 0..=86_400, "seconds for which a change of many members can be taken back, and a deletion waits";
+        exports_per_hour, "EXPORTS_PER_HOUR", 6, 0..=1_000, "exports of all members that one account may take in an hour; 0 means no limit";
+        upload_bytes, "UPLOAD_BYTES", 209_715_200, 1_024..=1_073_741_824, "bytes of a file of members";
+    }
+}
+
+numbers! {
     /// Deadlines and caps of the HTTP side (`reliability.md` §4).
     Http, "HTTP" {
         workers, "WORKERS", 0, 0..=256, "threads that answer requests; 0 is one a core";

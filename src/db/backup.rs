@@ -16,7 +16,7 @@ use crate::config::DatabaseUrl;
 use crate::site_facts;
 
 /// Every table, parents before those that refer to them.
-const TABLES: [&str; 31] = [
+const TABLES: [&str; 46] = [
     "settings",
     "signing_keys",
     "members",
@@ -48,6 +48,21 @@ const TABLES: [&str; 31] = [
     "checkouts",
     "stripe_events",
     "billing_notices",
+    "staff",
+    "staff_recovery_codes",
+    "staff_sessions",
+    "staff_places",
+    "staff_links",
+    "staff_notices",
+    "audit_log",
+    "member_notes",
+    "daily_figures",
+    "jobs",
+    "job_pieces",
+    "job_lines",
+    "job_members",
+    "stored_settings",
+    "dkim_keys",
 ];
 
 /// Rows that travel at once.

@@ -28,6 +28,7 @@ diesel::table! {
         paused_until -> Nullable<BigInt>,
         erase_at -> Nullable<BigInt>,
         has_billing -> Bool,
+        name_key -> Nullable<Text>,
     }
 }
 
@@ -38,6 +39,7 @@ diesel::table! {
         agent -> Nullable<Text>,
         created_at -> BigInt,
         last_used_at -> BigInt,
+        staff_id -> Nullable<Binary>,
     }
 }
 
@@ -52,6 +54,8 @@ diesel::table! {
         subscribe_on_signup -> Bool,
         sort_order -> Integer,
         created_at -> BigInt,
+        sender_name -> Nullable<Text>,
+        reply_to -> Nullable<Text>,
     }
 }
 
@@ -142,6 +146,8 @@ diesel::table! {
         change_id -> Nullable<Binary>,
         member_id -> Nullable<Binary>,
         notice_id -> Nullable<Binary>,
+        staff_link_id -> Nullable<Binary>,
+        staff_notice_id -> Nullable<Binary>,
     }
 }
 
@@ -402,12 +408,141 @@ diesel::table! {
     rate_limits (key) { key -> Binary, entries -> Binary, expires_at -> BigInt, }
 }
 
+diesel::table! {
+    staff (id) {
+        id -> Binary,
+        email -> Text,
+        email_key -> Text,
+        name -> Text,
+        role -> Text,
+        password -> Text,
+        totp -> Nullable<Binary>,
+        totp_step -> BigInt,
+        failures -> Integer,
+        created_at -> BigInt,
+        last_seen_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    staff_recovery_codes (hash) { hash -> Binary, staff_id -> Binary, }
+}
+
+diesel::table! {
+    staff_sessions (token_hash) {
+        token_hash -> Binary,
+        staff_id -> Binary,
+        agent -> Nullable<Text>,
+        client -> Text,
+        has_second_factor -> Bool,
+        created_at -> BigInt,
+        last_used_at -> BigInt,
+        proved_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    staff_places (staff_id, place) { staff_id -> Binary, place -> Binary, seen_at -> BigInt, }
+}
+
+diesel::table! {
+    staff_links (id) {
+        id -> Binary,
+        token_hash -> Binary,
+        purpose -> Text,
+        email -> Nullable<Text>,
+        role -> Nullable<Text>,
+        staff_id -> Nullable<Binary>,
+        made_by -> Nullable<Text>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    staff_notices (id) { id -> Binary, staff_id -> Binary, kind -> Text, facts -> Text, created_at -> BigInt, }
+}
+
+diesel::table! {
+    audit_log (number) {
+        number -> BigInt,
+        at -> BigInt,
+        actor_kind -> Text,
+        actor_id -> Text,
+        actor_name -> Text,
+        action -> Text,
+        target_kind -> Text,
+        target_id -> Text,
+        client -> Text,
+        request_id -> Text,
+        before -> Text,
+        after -> Text,
+        seal -> Binary,
+    }
+}
+
+diesel::table! {
+    member_notes (id) { id -> Binary, member_id -> Binary, author -> Text, text -> Text, created_at -> BigInt, }
+}
+
+diesel::table! {
+    daily_figures (day, figure) { day -> Integer, figure -> Text, value -> BigInt, }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Binary,
+        kind -> Text,
+        state -> Text,
+        request -> Text,
+        made_by -> Text,
+        total -> BigInt,
+        done -> BigInt,
+        place -> Nullable<Text>,
+        report -> Text,
+        created_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+        undo_until -> Nullable<BigInt>,
+        lease_until -> Nullable<BigInt>,
+        leased_by -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    job_pieces (job_id, number) { job_id -> Binary, number -> Integer, bytes -> Binary, }
+}
+
+diesel::table! {
+    job_lines (job_id, line) { job_id -> Binary, line -> BigInt, kind -> Text, text -> Text, }
+}
+
+diesel::table! {
+    job_members (job_id, member_id) { job_id -> Binary, member_id -> Binary, }
+}
+
+diesel::table! {
+    stored_settings (key) { key -> Text, sealed -> Binary, changed_at -> BigInt, }
+}
+
+diesel::table! {
+    dkim_keys (selector) {
+        selector -> Text,
+        domain -> Text,
+        sealed -> Binary,
+        public_key -> Text,
+        created_at -> BigInt,
+        used_since -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(sessions -> members (member_id));
 diesel::joinable!(newsletter_subscriptions -> newsletters (newsletter_id));
 diesel::joinable!(newsletter_subscriptions -> members (member_id));
 diesel::joinable!(member_labels -> labels (label_id));
 diesel::joinable!(consents -> consent_texts (text_id));
 diesel::joinable!(paid_subscriptions -> stripe_customers (customer_id));
+diesel::joinable!(staff_sessions -> staff (staff_id));
 diesel::joinable!(payments -> stripe_customers (customer_id));
 diesel::allow_tables_to_appear_in_same_query!(
     members,
@@ -434,3 +569,4 @@ diesel::allow_tables_to_appear_in_same_query!(
     offer_redemptions,
     comps
 );
+diesel::allow_tables_to_appear_in_same_query!(staff, staff_sessions, staff_notices);

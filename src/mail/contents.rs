@@ -4,6 +4,7 @@
 use super::billing_letters;
 use super::letters::{self, Letter};
 use super::outbox::{Claimed, Kind};
+use super::staff_letters;
 use super::suppression;
 use crate::billing::notices;
 use crate::clock::Timestamp;
@@ -14,6 +15,7 @@ use crate::members::{self, email_change};
 use crate::newsletters::unsubscribing;
 use crate::signin::links::{self, LinkState};
 use crate::signin::{Policy, codes};
+use crate::staff;
 
 /// Reads what a mail says. `None`: what it is about is over, and it is not to be sent.
 pub fn read(
@@ -29,6 +31,8 @@ pub fn read(
         Some(Kind::AddressTaken) => address_taken(conn, settings, mail),
         Some(Kind::Welcome) => welcome(conn, settings, policy, mail, now),
         Some(Kind::Billing) => billing(conn, settings, policy, mail),
+        Some(Kind::StaffLink) => staff_link(conn, settings, policy, mail, now),
+        Some(Kind::StaffNotice) => staff_notice(conn, settings, mail),
         None => Ok(None),
     }
 }
@@ -80,6 +84,24 @@ fn billing(conn: &mut Conn, settings: &Settings, policy: &Policy, mail: &Claimed
     let Some(notice) = notices::find(conn, id)? else { return Ok(None) };
     let language = members::language_of(conn, notice.member)?.unwrap_or(settings.language);
     Ok(Some(billing_letters::letter(settings, policy, language, &notice)))
+}
+
+fn staff_link(
+    conn: &mut Conn,
+    settings: &Settings,
+    policy: &Policy,
+    mail: &Claimed,
+    now: Timestamp,
+) -> DbResult<Option<Letter>> {
+    let Some(id) = mail.staff_link_id else { return Ok(None) };
+    let found = staff::links::find(conn, id, now)?;
+    Ok(found.map(|link| staff_letters::link(settings, &link, &staff::links::token(&policy.key, id))))
+}
+
+fn staff_notice(conn: &mut Conn, settings: &Settings, mail: &Claimed) -> DbResult<Option<Letter>> {
+    let Some(id) = mail.staff_notice_id else { return Ok(None) };
+    let found = staff::notices::find(conn, id)?;
+    Ok(found.map(|(notice, at, name)| staff_letters::notice(settings, &notice, at, &name)))
 }
 
 /// Nothing is said any more to somebody who has left every list, or whose mailbox does not exist.

@@ -11,4 +11,5 @@ pub mod message;
 pub mod outbox;
 pub mod sender;
 pub mod smtp;
+pub mod staff_letters;
 pub mod suppression;

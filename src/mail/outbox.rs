@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::{Lifetimes, Sending, seconds};
 use crate::db::schema::outbox;
 use crate::db::{Conn, DbError, DbResult};
-use crate::ids::{BillingNoticeId, EmailChangeId, MagicLinkId, MemberId, OutboxId};
+use crate::ids::{BillingNoticeId, EmailChangeId, MagicLinkId, MemberId, OutboxId, StaffLinkId, StaffNoticeId};
 
 /// Where a mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +75,22 @@ pub enum Kind {
     Welcome,
     /// To a member, about what they pay.
     Billing,
+    /// A link for somebody of the staff.
+    StaffLink,
+    /// To somebody of the staff, about their account.
+    StaffNotice,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Link, Self::AddressChanged, Self::AddressTaken, Self::Welcome, Self::Billing];
+    const ALL: [Self; 7] = [
+        Self::Link,
+        Self::AddressChanged,
+        Self::AddressTaken,
+        Self::Welcome,
+        Self::Billing,
+        Self::StaffLink,
+        Self::StaffNotice,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -87,6 +99,8 @@ impl Kind {
             Self::AddressTaken => "address_taken",
             Self::Welcome => "welcome",
             Self::Billing => "billing",
+            Self::StaffLink => "staff_link",
+            Self::StaffNotice => "staff_notice",
         }
     }
 
@@ -118,6 +132,24 @@ pub fn enqueue_notice(conn: &mut Conn, kind: Kind, recipient: &str, about: About
     insert(conn, &New { kind, lane, recipient, about, state: State::Waiting, expires_at }, now)
 }
 
+/// Queues the mail of a link for staff. As with members, the row holds no token.
+pub fn enqueue_staff_link(
+    conn: &mut Conn,
+    link: StaffLinkId,
+    recipient: &str,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> DbResult<()> {
+    let about = About { staff_link: Some(link), ..About::default() };
+    let new = New { kind: Kind::StaffLink, lane: Lane::SignIn, recipient, about, state: State::Waiting, expires_at };
+    insert(conn, &new, now)
+}
+
+/// Queues a mail to somebody of the staff about their account.
+pub fn enqueue_staff_notice(conn: &mut Conn, notice: StaffNoticeId, recipient: &str, now: Timestamp) -> DbResult<()> {
+    enqueue_notice(conn, Kind::StaffNotice, recipient, About { staff_notice: Some(notice), ..About::default() }, now)
+}
+
 /// What stands behind a mail.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct About {
@@ -125,6 +157,8 @@ pub struct About {
     pub change: Option<EmailChangeId>,
     pub member: Option<MemberId>,
     pub notice: Option<BillingNoticeId>,
+    pub staff_link: Option<StaffLinkId>,
+    pub staff_notice: Option<StaffNoticeId>,
 }
 
 struct New<'a> {
@@ -147,6 +181,8 @@ fn insert(conn: &mut Conn, new: &New<'_>, now: Timestamp) -> DbResult<()> {
             outbox::change_id.eq(new.about.change),
             outbox::member_id.eq(new.about.member),
             outbox::notice_id.eq(new.about.notice),
+            outbox::staff_link_id.eq(new.about.staff_link),
+            outbox::staff_notice_id.eq(new.about.staff_notice),
             outbox::state.eq(new.state.as_str()),
             outbox::next_attempt_at.eq(now),
             outbox::expires_at.eq(new.expires_at),
@@ -168,6 +204,8 @@ pub struct Claimed {
     pub change_id: Option<EmailChangeId>,
     pub member_id: Option<MemberId>,
     pub notice_id: Option<BillingNoticeId>,
+    pub staff_link_id: Option<StaffLinkId>,
+    pub staff_notice_id: Option<StaffNoticeId>,
     pub attempts: i32,
     pub expires_at: Timestamp,
     pub created_at: Timestamp,

@@ -9,6 +9,7 @@ pub mod export;
 mod export_billing;
 pub mod labels;
 pub mod leaving;
+pub mod listing;
 pub mod name;
 pub mod preferences;
 pub mod record;

@@ -205,6 +205,8 @@ fn settings(
     // The demo's clock moves by months; nobody is to be signed out by that.
     settings.lifetimes.session_idle_s = 31_536_000;
     settings.lifetimes.session_absolute_s = 63_072_000;
+    // Whoever tries the pages of staff has no second device at hand.
+    settings.staff.second_factor = 0;
     // So that there is a newsletter-like mail with a link to unsubscribe.
     settings.welcome_mail = true;
     // Whoever tries things out asks more often than a reader would.

@@ -15,6 +15,7 @@ use crate::secrets::{Sha256, Token};
 use crate::signin::redemption::Browser;
 
 /// What a handler may know of the asker.
+#[derive(Clone)]
 pub struct Client {
     pub network: ClientNetwork,
     /// The browser in words.
@@ -23,12 +24,18 @@ pub struct Client {
     /// The cookie of the browser that asked for links.
     pub asked: Option<Token>,
     session: Option<Token>,
+    staff: Option<Token>,
 }
 
 impl Client {
     /// The hash under which the browser's session stands, if it brought a cookie.
     pub fn session(&self) -> Option<Sha256> {
         self.session.as_ref().map(Token::hash)
+    }
+
+    /// The hash under which a session of staff stands, if the browser brought its cookie.
+    pub fn staff_session(&self) -> Option<Sha256> {
+        self.staff.as_ref().map(Token::hash)
     }
 
     /// The hash under which the requests of this browser stand, if it brought the cookie.
@@ -57,6 +64,7 @@ impl FromRequest for Client {
             referer: text(headers, REFERER.as_str()),
             asked: CookieKind::Asked.read(&app.settings, headers),
             session: CookieKind::Session.read(&app.settings, headers),
+            staff: CookieKind::Staff.read(&app.settings, headers),
         }))
     }
 }

@@ -1,4 +1,5 @@
-//! Cookies: two, both of 43 characters of base64url, both `HttpOnly` and `SameSite=Lax`.
+//! Cookies: three, all of 43 characters of base64url and `HttpOnly`. Those of readers are `SameSite=Lax`,
+//! so that links in mails find them; that of staff is `Strict`.
 
 use actix_web::http::header::{COOKIE, HeaderMap};
 
@@ -12,6 +13,8 @@ pub enum CookieKind {
     Session,
     /// Marks the browser that asked for a link, so that the link completes there at once.
     Asked,
+    /// The key to a session of staff. It lasts as long as the browser is open, or its session.
+    Staff,
 }
 
 impl CookieKind {
@@ -23,12 +26,15 @@ impl CookieKind {
             (Self::Session, false) => "readership-session",
             (Self::Asked, true) => "__Host-readership-asked",
             (Self::Asked, false) => "readership-asked",
+            (Self::Staff, true) => "__Host-readership-staff",
+            (Self::Staff, false) => "readership-staff",
         }
     }
 
     fn header(self, settings: &Settings, value: &str, max_age_s: u64) -> String {
         let secure = if settings.is_https() { "; Secure" } else { "" };
-        format!("{}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}", self.name(settings))
+        let same_site = if self == Self::Staff { "Strict" } else { "Lax" };
+        format!("{}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite={same_site}{secure}", self.name(settings))
     }
 
     /// `Set-Cookie` that gives a browser the token, for as long as it can be of use.
@@ -36,6 +42,7 @@ impl CookieKind {
         let life_s = match self {
             Self::Session => settings.lifetimes.session_absolute_s,
             Self::Asked => settings.lifetimes.signup_link_s,
+            Self::Staff => settings.staff.session_absolute_s,
         };
         self.header(settings, token.reveal(), life_s)
     }

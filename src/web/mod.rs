@@ -4,6 +4,7 @@
 //! `routes.rs` lists every address. `server.rs` and `connection.rs` hold the deadlines and caps of
 //! connections, `frame.rs` what every request and response passes through.
 
+pub mod admin;
 pub mod agent;
 pub mod answer;
 pub mod body;

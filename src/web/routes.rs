@@ -4,7 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, Error, Resource, Route, Scope, guard, web};
 
-use super::{content_api, error, frame, health, members_api, site, stripe_webhook};
+use super::{admin, content_api, error, frame, health, members_api, site, stripe_webhook};
 use crate::app::App;
 
 /// A worker's copy of the whole HTTP side.
@@ -44,7 +44,8 @@ fn mount_scope(scope: Scope) -> Scope {
 }
 
 fn resources() -> Vec<Resource> {
-    members_api().into_iter().chain(content_api()).chain(pages()).flatten().collect()
+    let pairs = members_api().into_iter().chain(content_api()).chain(pages());
+    pairs.flatten().chain(admin::routes::resources()).collect()
 }
 
 /// What Ghost's widgets and clients ask for; the hottest path first.

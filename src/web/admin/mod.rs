@@ -1,0 +1,74 @@
+//! `/admin/`: the pages of whoever runs the site, complete without a script.
+//!
+//! [`routes`] lists every address with the right that it takes, and [`gate`] is the only door: it knows
+//! who comes, what their role may, and when to ask for a password again. A page is a template in
+//! `templates/admin/`; a form is answered with a redirect to its page, whose note says what happened.
+//! These pages are in English.
+
+pub mod account;
+pub mod audit;
+pub mod error;
+pub mod frame;
+pub mod gate;
+pub mod join;
+pub mod routes;
+pub mod signin;
+pub mod staff;
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+
+use self::error::{AdminError, AdminResult};
+use self::gate::Staff;
+use super::body::{self, Form};
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbResult};
+use crate::staff::audit as log;
+use crate::staff::audit::{Actor, Deed};
+
+/// The form of a page of staff. Where it comes from was seen to at the gate.
+async fn read_form(app: &App, request: &HttpRequest, payload: Payload) -> AdminResult<Form> {
+    if !body::is_type(request, "application/x-www-form-urlencoded") {
+        return Err(AdminError::NotAForm);
+    }
+    let bytes = body::read_up_to(request, payload, &app.settings.http, LARGEST_FORM).await?;
+    Ok(Form::parse(&bytes))
+}
+
+/// Bytes of a form of staff.
+const LARGEST_FORM: u64 = 256 * 1024;
+
+/// The query of an address, as a form.
+fn query(request: &HttpRequest) -> Form {
+    Form::parse(request.query_string().as_bytes())
+}
+
+/// Changes something and writes down who did, in one transaction.
+async fn change<T: Send + 'static>(
+    app: &App,
+    staff: &Staff,
+    f: impl FnOnce(&mut Conn, &mut Scribe<'_>, Timestamp) -> DbResult<T> + Send + 'static,
+) -> AdminResult<T> {
+    let (actor, key, now) = (staff.actor(), app.policy.key.clone(), app.now());
+    Ok(app
+        .db
+        .write(move |conn| {
+            let mut scribe = Scribe { actor: &actor, key: &key, now };
+            f(conn, &mut scribe, now)
+        })
+        .await?)
+}
+
+/// Writes down what whoever is here does.
+pub struct Scribe<'a> {
+    pub actor: &'a Actor,
+    pub key: &'a crate::secrets::SecretKey,
+    now: Timestamp,
+}
+
+impl Scribe<'_> {
+    pub fn record(&mut self, conn: &mut Conn, deed: &Deed) -> DbResult<()> {
+        log::record(conn, self.key, self.actor, deed, self.now)
+    }
+}

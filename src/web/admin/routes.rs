@@ -1,0 +1,96 @@
+//! Every address of the pages of staff, with what it takes. `docs/security.md` shows it as a table.
+
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
+
+use super::error::AdminError;
+use super::gate::{Needs, gate};
+use super::{account, audit, join, signin, staff};
+use crate::staff::roles::Right;
+
+/// An address with one method.
+pub struct Address {
+    pub path: &'static str,
+    pub method: Method,
+    pub needs: Needs,
+    route: Route,
+}
+
+fn at<F, Args>(method: Method, path: &'static str, needs: Needs, handler: F) -> Address
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let route = if method == Method::GET {
+        web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    } else {
+        web::route().guard(guard::Post())
+    };
+    let route = route.to(handler).wrap(from_fn(move |request, next| gate(request, next, needs)));
+    Address { path, method, needs, route }
+}
+
+macro_rules! addresses {
+    ($($method:ident $path:literal $needs:expr, $handler:path;)*) => {
+        vec![$(at(Method::$method, $path, $needs, $handler),)*]
+    };
+}
+
+/// Every address there is.
+pub fn all() -> Vec<Address> {
+    use Needs::{Fresh, Nobody, Right as May, Session};
+    addresses! {
+        GET "/admin/signin" Nobody, signin::show;
+        POST "/admin/signin" Nobody, signin::password;
+        POST "/admin/signin/code" Nobody, signin::code;
+        GET "/admin/forgotten" Nobody, join::forgotten;
+        POST "/admin/forgotten" Nobody, join::ask_reset;
+        GET "/admin/reset" Nobody, join::show_reset;
+        POST "/admin/reset" Nobody, join::reset;
+        GET "/admin/join" Nobody, join::show;
+        POST "/admin/join" Nobody, join::join;
+        POST "/admin/signout" Session, signin::sign_out;
+        GET "/admin/prove" Session, signin::show_proof;
+        POST "/admin/prove" Session, signin::prove;
+        GET "/admin/account" Session, account::show;
+        POST "/admin/account/name" Session, account::rename;
+        POST "/admin/account/devices" Session, account::end_devices;
+        GET "/admin/account/password" Session, account::show_password;
+        POST "/admin/account/password" Session, account::change_password;
+        GET "/admin/account/second-factor" Session, account::show_second_factor;
+        POST "/admin/account/second-factor" Session, account::turn_on;
+        POST "/admin/account/second-factor/off" Fresh(Right::Own), account::turn_off;
+        POST "/admin/account/second-factor/codes" Fresh(Right::Own), account::new_codes;
+        GET "/admin/staff" May(Right::Staff), staff::show;
+        POST "/admin/staff/invite" Fresh(Right::Staff), staff::invite;
+        POST "/admin/staff/withdraw" Fresh(Right::Staff), staff::withdraw;
+        GET "/admin/staff/{id}" May(Right::Staff), staff::show_one;
+        POST "/admin/staff/{id}/role" Fresh(Right::Staff), staff::set_role;
+        POST "/admin/staff/{id}/reset" Fresh(Right::Staff), staff::send_reset;
+        POST "/admin/staff/{id}/signout" Fresh(Right::Staff), staff::sign_out;
+        POST "/admin/staff/{id}/remove" Fresh(Right::Staff), staff::remove;
+        GET "/admin/audit" May(Right::Audit), audit::show;
+    }
+}
+
+/// The same, ready to be mounted: with and without the last slash.
+pub fn resources() -> Vec<Resource> {
+    let mut resources = Vec::new();
+    for slash in ["/", ""] {
+        let mut paths: Vec<(&'static str, Vec<Route>)> = Vec::new();
+        for address in all() {
+            match paths.iter_mut().find(|(path, _)| *path == address.path) {
+                Some((_, routes)) => routes.push(address.route),
+                None => paths.push((address.path, vec![address.route])),
+            }
+        }
+        for (path, routes) in paths {
+            let resource = web::resource(format!("{path}{slash}"));
+            let resource = routes.into_iter().fold(resource, Resource::route);
+            resources.push(resource.default_service(web::route().to(async || AdminError::MethodNotAllowed)));
+        }
+    }
+    resources
+}
