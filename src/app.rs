@@ -14,6 +14,7 @@ use crate::billing::{Billing, tiers, worker};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{DatabaseUrl, Settings, seconds};
 use crate::db::{Conn, Db, DbResult};
+use crate::jobs::worker::{Bench, Worker};
 use crate::mail::sender::{Mailroom, Sender};
 use crate::mail::{outbox, sender};
 use crate::members::leaving;
@@ -24,9 +25,9 @@ use crate::signin::signing_keys::{self, KeyRing};
 use crate::signin::{Policy, links, sessions};
 use crate::staff::passwords::Hashers;
 use crate::staff::signin::Rules;
-use crate::staff::{api_keys, links as staff_links, notices as staff_notices, sessions as staff_sessions};
+use crate::staff::{api_keys, figures, links as staff_links, notices as staff_notices, sessions as staff_sessions};
 use crate::web::streams::Streams;
-use crate::{limits, newsletters, site_facts, web};
+use crate::{jobs, limits, newsletters, site_facts, web};
 
 /// What a handler may reach.
 #[derive(Clone)]
@@ -42,6 +43,8 @@ pub struct App {
     pub keys: KeyRing,
     pub streams: Streams,
     pub mailroom: Mailroom,
+    /// Where long work is put down.
+    pub bench: Bench,
     pub site_uuid: Arc<str>,
     /// `None`: Stripe is not set up, and the paid parts are off.
     pub billing: Option<Billing>,
@@ -117,6 +120,7 @@ impl App {
             rules,
             hashers,
             mailroom: Mailroom::default(),
+            bench: Bench::default(),
             site_uuid,
             metrics,
             stopping: Arc::default(),
@@ -222,9 +226,19 @@ impl Workers {
         if let Some(billing) = app.billing.clone() {
             threads.push(spawn("billing", worker::run(billing, stopped.clone()))?);
         }
-        let janitor = (tidy(app.clone(), stopped.clone()), watch_keys(app.clone(), stopped));
+        let worker = Worker {
+            db: app.db.clone(),
+            clock: app.clock.clone(),
+            settings: Arc::clone(&app.settings),
+            policy: app.policy.clone(),
+            billing: app.billing.clone(),
+            bench: app.bench.clone(),
+        };
+        threads.push(spawn("jobs", jobs::worker::run(worker, stopped.clone()))?);
+        let (tidying, watching) = (tidy(app.clone(), stopped.clone()), watch_keys(app.clone(), stopped.clone()));
+        let counting = keep_figures(app.clone(), stopped);
         threads.push(spawn("janitor", async {
-            tokio::join!(janitor.0, janitor.1);
+            tokio::join!(tidying, watching, counting);
         })?);
         Ok(Self { stop, threads })
     }
@@ -264,6 +278,31 @@ async fn watch_keys(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// How often members and payers are counted.
+const COUNTING: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Counts for the home page of staff. Reading takes its time and holds nobody up.
+async fn keep_figures(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let now = app.now();
+        let counted = app.db.read(move |conn| {
+            let past = if figures::is_new(conn)? { figures::past(conn, now)? } else { Vec::new() };
+            Ok((figures::count(conn, now)?, past))
+        });
+        let kept = match counted.await {
+            Ok((figures, past)) => app.db.write(move |conn| figures::keep(conn, &figures, &past, now)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(%error, "figures could not be kept");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(COUNTING) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
 /// How often what is over is dropped.
 const TIDYING: std::time::Duration = std::time::Duration::from_secs(600);
 
@@ -277,6 +316,7 @@ pub fn tidy_once(conn: &mut Conn, policy: &Policy, rules: &Rules, now: Timestamp
         + staff_sessions::purge(conn, &rules.settings, now)?
         + staff_links::purge(conn, now)?
         + staff_notices::purge(conn, seconds(policy.lifetimes.retention_outbox_s), now)?
+        + jobs::purge(conn, now)?
         + limits::purge(conn, now)?)
 }
 

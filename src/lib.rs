@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod ids;
+pub mod jobs;
 pub mod limits;
 pub mod mail;
 pub mod members;

@@ -37,6 +37,8 @@ account-delete = Konto löschen
     .button = Mein Konto löschen
 account-leaving = Ihr Konto wird am { $moment } gelöscht.
 account-stay = Mein Konto behalten
+account-of-staff = Sie sehen dieses Konto als Mitarbeiter im Namen seines Inhabers. Das wird festgehalten, und ändern lässt sich nichts.
+account-of-staff-leave = Dieses Konto verlassen
 account-fresh = Link schicken
     .text = Um sicher zu sein, dass Sie es sind, melden Sie sich bitte noch einmal an. Es muss gerade eben gewesen sein.
 

@@ -37,6 +37,8 @@ account-delete = Delete account
     .button = Delete my account
 account-leaving = Your account will be erased on { $moment }.
 account-stay = Keep my account
+account-of-staff = You see this account in its owner’s name, as staff. What you do here is written down, and nothing can be changed.
+account-of-staff-leave = Leave this account
 account-fresh = Mail me a link
     .text = To be sure that it is you, please sign in once more. It has to be a moment ago.
 

@@ -37,6 +37,8 @@ account-delete = Eliminar la cuenta
     .button = Eliminar mi cuenta
 account-leaving = Su cuenta se borrará el { $moment }.
 account-stay = Conservar mi cuenta
+account-of-staff = Está viendo esta cuenta en nombre de su titular, como parte del equipo. Queda anotado y no se puede cambiar nada.
+account-of-staff-leave = Salir de esta cuenta
 account-fresh = Enviarme un enlace
     .text = Para estar seguros de que es usted, inicie sesión una vez más. Tiene que haber sido hace un momento.
 

@@ -37,6 +37,8 @@ account-delete = Supprimer le compte
     .button = Supprimer mon compte
 account-leaving = Votre compte sera effacé le { $moment }.
 account-stay = Garder mon compte
+account-of-staff = Vous voyez ce compte au nom de son titulaire, en tant que membre de l’équipe. C’est consigné, et rien ne peut être modifié.
+account-of-staff-leave = Quitter ce compte
 account-fresh = Envoyez-moi un lien
     .text = Pour être sûrs que c’est bien vous, connectez-vous encore une fois. La connexion doit dater de quelques instants.
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::money::Money;
 use super::offers::{self, Offer};
+use super::payments;
 use super::prices::{self, Cadence, TierPrice};
 use super::stripe::StripeError;
 use super::subscriptions::{self, PaidSubscription};
@@ -31,6 +32,10 @@ pub enum ChangeError {
     NoSuchOffer,
     #[error("the offer does not fit: {0}")]
     OfferDoesNotFit(&'static str),
+    #[error("there is no such payment")]
+    NoSuchPayment,
+    #[error("{0} of it can be given back, and no more")]
+    NotSoMuch(Money),
     /// The bank refused to pay for it. Everything is as it was.
     #[error("the card was declined")]
     CardDeclined,
@@ -175,6 +180,39 @@ impl Billing {
         }
         self.sync(&subscription.customer_id).await?;
         Ok(())
+    }
+
+    /// Ends a subscription at once. What was paid is not given back by it.
+    pub async fn cancel_now(&self, member: MemberId, id: &str) -> Result<(), ChangeError> {
+        let subscription = self.subscription_of(member, id).await?;
+        if !subscription.is_live() {
+            return Err(ChangeError::Over);
+        }
+        self.stripe.cancel_now(&subscription.id, &format!("cancel-now-{}", subscription.id)).await?;
+        self.sync(&subscription.customer_id).await?;
+        Ok(())
+    }
+
+    /// Gives back the rest of a payment, or `amount_minor` of it. `once` names the operation: the same
+    /// one twice gives back once.
+    pub async fn refund(
+        &self,
+        member: MemberId,
+        charge: &str,
+        amount_minor: Option<i64>,
+        once: &str,
+    ) -> Result<Money, ChangeError> {
+        let id = charge.to_owned();
+        let paid = self.db.read(move |conn| payments::of_member(conn, member, &id)).await?;
+        let paid = paid.ok_or(ChangeError::NoSuchPayment)?;
+        let left = paid.amount_minor - paid.refunded_minor;
+        let amount = amount_minor.unwrap_or(left);
+        if amount <= 0 || amount > left {
+            return Err(ChangeError::NotSoMuch(Money::new(left, &paid.currency)));
+        }
+        self.stripe.refund(charge, Some(amount), &format!("refund-{charge}-{once}")).await?;
+        self.sync(&paid.customer_id).await?;
+        Ok(Money::new(amount, &paid.currency))
     }
 
     /// Lets a subscription go on that was to end.

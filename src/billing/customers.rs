@@ -39,6 +39,11 @@ pub fn find(conn: &mut Conn, id: &str) -> DbResult<Option<Customer>> {
     Ok(stripe_customers::table.find(id).select(Customer::as_select()).get_result(conn).optional()?)
 }
 
+/// How many Stripe still has.
+pub fn count(conn: &mut Conn) -> DbResult<i64> {
+    Ok(stripe_customers::table.filter(stripe_customers::is_deleted.eq(false)).count().get_result(conn)?)
+}
+
 /// A member's customers that Stripe still has, the newest first.
 pub fn of_member(conn: &mut Conn, member: MemberId) -> DbResult<Vec<Customer>> {
     Ok(stripe_customers::table

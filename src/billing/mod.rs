@@ -7,6 +7,7 @@
 //! browser, and no card number ever comes this way.
 
 pub mod access;
+pub mod beside;
 pub mod card;
 pub mod changes;
 pub mod checkout;
@@ -17,6 +18,7 @@ pub mod inbox;
 pub mod money;
 pub mod notices;
 pub mod offers;
+pub mod payments;
 pub mod prices;
 pub mod reconcile;
 pub mod shown;

@@ -67,6 +67,14 @@ impl fmt::Display for Money {
 }
 
 impl Money {
+    /// Without the currency: `5.00`.
+    pub fn plain(&self) -> String {
+        match self.parts() {
+            (whole, Some(part)) => format!("{whole}.{part}"),
+            (whole, None) => whole.to_string(),
+        }
+    }
+
     /// The whole units and, where the currency has any, the digits after the point; without a sign.
     pub fn parts(&self) -> (u64, Option<String>) {
         let decimals = decimals(&self.currency);
@@ -75,6 +83,17 @@ impl Money {
         let part = (decimals > 0).then(|| format!("{:0width$}", minor % unit, width = decimals as usize));
         (minor / unit, part)
     }
+}
+
+/// Reads an amount as people type it, `5`, `5.00` or `5,00`, into the currency's minor unit.
+pub fn parse(text: &str, currency: &str) -> Option<i64> {
+    let decimals = usize::try_from(decimals(currency)).ok()?;
+    let (whole, part) = text.trim().split_once(['.', ',']).unwrap_or((text.trim(), ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 9 || part.len() > decimals || !digits(whole) || !digits(part) {
+        return None;
+    }
+    format!("{whole}{part:0<decimals$}").parse().ok()
 }
 
 #[cfg(test)]
@@ -87,6 +106,23 @@ mod tests {
         assert_eq!(Money::new(500, "jpy").to_string(), "500 JPY");
         assert_eq!(Money::new(5_000, "kwd").to_string(), "5.000 KWD");
         assert_eq!(Money::new(-7, "eur").to_string(), "-0.07 EUR");
+    }
+
+    #[test]
+    fn amounts_are_read_as_people_type_them() {
+        for (text, currency, minor) in [
+            ("5", "usd", 500),
+            ("5.5", "usd", 550),
+            (" 12,34 ", "eur", 1_234),
+            ("500", "jpy", 500),
+            ("1.005", "kwd", 1_005),
+        ] {
+            assert_eq!(parse(text, currency), Some(minor), "{text} {currency}");
+        }
+        for wrong in ["", "-5", "5.001", "1e3", "five", "1,000.00", "9999999999"] {
+            assert_eq!(parse(wrong, "usd"), None, "{wrong}");
+        }
+        assert_eq!(Money::new(1_234, "eur").plain(), "12.34");
     }
 
     #[test]

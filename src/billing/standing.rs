@@ -16,6 +16,7 @@ use crate::db::{Conn, DbResult};
 use crate::ids::{MemberId, TierId};
 use crate::members::events::{self, Event};
 use crate::signin::Policy;
+use crate::staff::figures;
 
 /// What is known.
 #[derive(Debug, Default)]
@@ -80,6 +81,11 @@ pub fn refresh(conn: &mut Conn, policy: &Policy, member: MemberId, now: Timestam
         Status::Paid => Event::BecamePaid,
         Status::Comped => Event::BecameComped,
     };
+    if status == Status::Paid {
+        figures::bump(conn, figures::PAID_NEW, now)?;
+    } else if before == Status::Paid.as_str() {
+        figures::bump(conn, figures::PAID_LOST, now)?;
+    }
     events::record(conn, member, event, now)
 }
 

@@ -10,6 +10,8 @@ use crate::ids::{MemberEventId, MemberId, NewsletterId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     SignedUp,
+    /// Brought in from a file.
+    Imported,
     SignedIn,
     SignedOut,
     SignedOutEverywhere,
@@ -30,6 +32,7 @@ impl Event {
     fn columns(self) -> (&'static str, Option<NewsletterId>) {
         match self {
             Self::SignedUp => ("signed_up", None),
+            Self::Imported => ("imported", None),
             Self::SignedIn => ("signed_in", None),
             Self::SignedOut => ("signed_out", None),
             Self::SignedOutEverywhere => ("signed_out_everywhere", None),

@@ -14,7 +14,9 @@ pub const MOST: usize = 20;
 /// Labels of a form: normalised like names, empty ones dropped, doubles once.
 pub fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut labels: Vec<String> = Vec::new();
-    for label in texts.filter_map(|text| name::parse(text).ok().flatten()).take(MOST) {
+    // A comma or semicolon stands between labels, wherever several are written in one line.
+    let whole = texts.map(|text| text.replace([',', ';'], " "));
+    for label in whole.filter_map(|text| name::parse(&text).ok().flatten()).take(MOST) {
         if !labels.iter().any(|known| key(known) == key(&label)) {
             labels.push(label);
         }
@@ -30,12 +32,8 @@ fn key(label: &str) -> String {
 /// Puts labels on a member; those that do not exist are made.
 pub fn attach(conn: &mut Conn, member: MemberId, names: &[String], now: Timestamp) -> DbResult<()> {
     for name in names {
-        let new = (labels::id.eq(LabelId::new(now)), labels::name.eq(name), labels::name_key.eq(key(name)));
-        on_either!(conn, conn => diesel::insert_into(labels::table).values(new).on_conflict_do_nothing().execute(conn)?);
-        let label: LabelId =
-            labels::table.filter(labels::name_key.eq(key(name))).select(labels::id).get_result(conn)?;
-        let put = (member_labels::member_id.eq(member), member_labels::label_id.eq(label));
-        on_either!(conn, conn => diesel::insert_into(member_labels::table).values(put).on_conflict_do_nothing().execute(conn)?);
+        let label = ensure(conn, name, now)?;
+        put(conn, member, label)?;
     }
     Ok(())
 }
@@ -47,4 +45,43 @@ pub fn of(conn: &mut Conn, member: MemberId) -> DbResult<Vec<String>> {
         .order(labels::name_key)
         .select(labels::name)
         .load(conn)?)
+}
+
+/// A label.
+#[derive(Clone, Debug)]
+pub struct Label {
+    pub id: LabelId,
+    pub name: String,
+}
+
+/// Every label there is.
+pub fn all(conn: &mut Conn) -> DbResult<Vec<Label>> {
+    let rows: Vec<(LabelId, String)> =
+        labels::table.order(labels::name_key).select((labels::id, labels::name)).load(conn)?;
+    Ok(rows.into_iter().map(|(id, name)| Label { id, name }).collect())
+}
+
+/// Makes these the labels of a member, and no others.
+pub fn set(conn: &mut Conn, member: MemberId, names: &[String], now: Timestamp) -> DbResult<()> {
+    diesel::delete(member_labels::table.filter(member_labels::member_id.eq(member))).execute(conn)?;
+    attach(conn, member, names, now)
+}
+
+/// The label of this name, made if there is none.
+pub fn ensure(conn: &mut Conn, name: &str, now: Timestamp) -> DbResult<LabelId> {
+    let new = (labels::id.eq(LabelId::new(now)), labels::name.eq(name), labels::name_key.eq(key(name)));
+    on_either!(conn, conn => diesel::insert_into(labels::table).values(new).on_conflict_do_nothing().execute(conn)?);
+    Ok(labels::table.filter(labels::name_key.eq(key(name))).select(labels::id).get_result(conn)?)
+}
+
+/// Puts a label on a member; returns whether it is new to them.
+pub fn put(conn: &mut Conn, member: MemberId, label: LabelId) -> DbResult<bool> {
+    let put = (member_labels::member_id.eq(member), member_labels::label_id.eq(label));
+    let inserted = on_either!(conn, conn => diesel::insert_into(member_labels::table).values(put).on_conflict_do_nothing().execute(conn)?);
+    Ok(inserted == 1)
+}
+
+/// Takes a label off a member; returns whether they had it.
+pub fn take_off(conn: &mut Conn, member: MemberId, label: LabelId) -> DbResult<bool> {
+    Ok(diesel::delete(member_labels::table.find((member, label))).execute(conn)? == 1)
 }

@@ -15,6 +15,7 @@ use crate::ids::{EmailChangeId, MagicLinkId, MemberId, NewsletterId};
 use crate::newsletters::subscriptions;
 use crate::secrets::{Purpose, Sha256};
 use crate::signin::Policy;
+use crate::staff::figures;
 
 /// Accounts erased in one transaction.
 const AT_ONCE: i64 = 100;
@@ -33,6 +34,13 @@ pub fn ask(conn: &mut Conn, policy: &Policy, member: MemberId, now: Timestamp) -
     }
     events::record(conn, member, Event::AskedToLeave, now)?;
     Ok(erase_at)
+}
+
+/// Lets an account be erased at a moment that staff chose. Until then everything stays as it is, so that it
+/// can be taken back whole.
+pub fn erase_at(conn: &mut Conn, member: MemberId, at: Timestamp, now: Timestamp) -> DbResult<()> {
+    diesel::update(members::table.find(member)).set(members::erase_at.eq(at)).execute(conn)?;
+    events::record(conn, member, Event::AskedToLeave, now)
 }
 
 /// Stays after all. Newsletters are not taken up again: that is the member's to choose.
@@ -84,6 +92,7 @@ fn erase(conn: &mut Conn, policy: &Policy, member: MemberId, email: &EmailAddres
     diesel::delete(suppressions::table.filter(suppressions::email_key.eq_any(&keys))).execute(conn)?;
     customers::erase(conn, member, &keys)?;
     diesel::delete(members::table.find(member)).execute(conn)?;
+    figures::bump(conn, figures::LOST, now)?;
     let hash = hash(policy, email);
     let row = (erased_addresses::hash.eq(&hash[..]), erased_addresses::erased_at.eq(now));
     on_either!(conn, conn => diesel::insert_into(erased_addresses::table).values(row).on_conflict_do_nothing().execute(conn)?);

@@ -18,7 +18,7 @@ use crate::db::schema::{
 };
 use crate::db::{Conn, DbResult};
 use crate::ids::MemberId;
-pub use filter::{Filter, Mail, Seen, Sort};
+pub use filter::{Day, Filter, Mail, Seen, Sort};
 use sources::Source;
 
 /// Members that are few enough to be read all at once.

@@ -3,6 +3,8 @@
 
 pub mod address;
 pub mod attribution;
+pub mod csv_cells;
+pub mod csv_export;
 pub mod email_change;
 pub mod events;
 pub mod export;
@@ -11,7 +13,9 @@ pub mod labels;
 pub mod leaving;
 pub mod listing;
 pub mod name;
+pub mod notes;
 pub mod preferences;
+pub mod profile;
 pub mod record;
 
 use diesel::prelude::*;
@@ -24,6 +28,7 @@ use crate::ids::{self, MemberId};
 use crate::texts::Language;
 use address::EmailAddress;
 use attribution::Attribution;
+use events::Event;
 
 /// What is known of somebody at the moment of confirming.
 pub struct NewMember<'a> {
@@ -79,6 +84,7 @@ pub fn create(conn: &mut Conn, new: &NewMember<'_>, now: Timestamp) -> DbResult<
         members::email.eq(new.email.as_given()),
         members::email_key.eq(new.email.key()),
         members::name.eq(new.name),
+        members::name_key.eq(new.name.map(name::key)),
         members::source_page.eq(new.source_page),
         members::referrer.eq(new.referrer),
         members::language.eq(new.language.map(Language::tag)),
@@ -101,6 +107,44 @@ pub fn create(conn: &mut Conn, new: &NewMember<'_>, now: Timestamp) -> DbResult<
     Ok((existing, false))
 }
 
+/// A member from a file, who proved nothing here.
+pub struct Imported<'a> {
+    pub email: &'a EmailAddress,
+    pub name: Option<&'a str>,
+    pub language: Option<Language>,
+    /// Since when they are one elsewhere.
+    pub created_at: Timestamp,
+}
+
+/// Makes a member of somebody who is none. Their id is of the time since which they are a member, so that
+/// ids go on sorting by it.
+pub fn bring_in(conn: &mut Conn, new: &Imported<'_>, now: Timestamp) -> DbResult<MemberId> {
+    let id = MemberId::new(new.created_at);
+    diesel::insert_into(members::table)
+        .values((
+            members::id.eq(id),
+            members::uuid.eq(ids::uuid().as_bytes().to_vec()),
+            members::email.eq(new.email.as_given()),
+            members::email_key.eq(new.email.key()),
+            members::name.eq(new.name),
+            members::name_key.eq(new.name.map(name::key)),
+            members::language.eq(new.language.map(Language::tag)),
+            members::created_at.eq(new.created_at),
+            members::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    events::record(conn, id, Event::Imported, now)?;
+    Ok(id)
+}
+
+/// Gives a name to somebody who has none.
+pub fn name_if_none(conn: &mut Conn, id: MemberId, name: &str, now: Timestamp) -> DbResult<()> {
+    diesel::update(members::table.find(id).filter(members::name.is_null()))
+        .set((members::name.eq(name), members::name_key.eq(name::key(name)), members::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Whether `id` still is the account of `email` (a link follows neither of the two alone, T7).
 pub fn owns(conn: &mut Conn, id: MemberId, email: &EmailAddress) -> DbResult<bool> {
     let found: Option<MemberId> = members::table
@@ -120,6 +164,11 @@ pub fn seen(conn: &mut Conn, id: MemberId, now: Timestamp) -> DbResult<()> {
 pub fn count(conn: &mut Conn) -> DbResult<u64> {
     let count: i64 = members::table.count().get_result(conn)?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+pub fn exists(conn: &mut Conn, id: MemberId) -> DbResult<bool> {
+    let found: i64 = members::table.find(id).count().get_result(conn)?;
+    Ok(found > 0)
 }
 
 /// The address of an account, as it was given.

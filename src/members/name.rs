@@ -30,6 +30,11 @@ pub fn parse(text: &str) -> Result<Option<String>, NotAName> {
     Ok((!name.is_empty()).then(|| name.to_owned()))
 }
 
+/// A name as it is looked for.
+pub fn key(name: &str) -> String {
+    name.to_lowercase()
+}
+
 /// Characters that change the direction or the look of other text, or show nothing at all. The
 /// joiners U+200C and U+200D stay: Persian and Indic names, and emoji, need them.
 fn is_unseen(c: char) -> bool {

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::members;
 use crate::db::{Conn, DbResult};
 use crate::ids::{MemberId, NewsletterId};
+use crate::members::name;
 use crate::newsletters::consents::{self, Consent};
 use crate::newsletters::{self, Newsletter, subscriptions};
 use crate::texts::Language;
@@ -29,7 +30,7 @@ pub struct Changes {
 
 /// Where a change was made, for the proof of consent.
 pub struct Place<'a> {
-    pub method: &'static str,
+    pub method: &'a str,
     pub page: Option<&'a str>,
     pub client: &'a str,
     pub consent_text: &'a str,
@@ -39,6 +40,7 @@ pub struct Place<'a> {
 #[diesel(table_name = members)]
 struct Columns<'a> {
     name: Option<Option<&'a str>>,
+    name_key: Option<Option<String>>,
     expertise: Option<Option<&'a str>>,
     enable_comment_notifications: Option<bool>,
     enable_updates: Option<bool>,
@@ -51,6 +53,7 @@ struct Columns<'a> {
 pub fn apply(conn: &mut Conn, member: MemberId, changes: &Changes, place: &Place<'_>, now: Timestamp) -> DbResult<()> {
     let columns = Columns {
         name: changes.name.as_ref().map(Option::as_deref),
+        name_key: changes.name.as_ref().map(|name| name.as_deref().map(name::key)),
         expertise: changes.expertise.as_ref().map(Option::as_deref),
         enable_comment_notifications: changes.enable_comment_notifications,
         enable_updates: changes.enable_updates,

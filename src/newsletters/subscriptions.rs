@@ -4,9 +4,9 @@ use diesel::prelude::*;
 
 use super::{COLUMNS, Newsletter, NewsletterRow};
 use crate::clock::Timestamp;
-use crate::db::schema::{newsletter_subscriptions, newsletters};
+use crate::db::schema::{member_events, newsletter_subscriptions, newsletters};
 use crate::db::{Conn, DbResult, on_either};
-use crate::ids::{MemberId, NewsletterId};
+use crate::ids::{MemberEventId, MemberId, NewsletterId};
 use crate::members::events::{self, Event};
 
 /// The active lists a member is on, in the site's order.
@@ -53,6 +53,35 @@ pub fn unsubscribe(conn: &mut Conn, member: MemberId, list: NewsletterId, now: T
     let left = diesel::delete(newsletter_subscriptions::table.find((member, list))).execute(conn)?;
     if left == 1 {
         events::record(conn, member, Event::Unsubscribed(list), now)?;
+    }
+    Ok(left == 1)
+}
+
+/// Whether somebody was on a list and left it: the last thing that happened with it.
+pub fn left(conn: &mut Conn, member: MemberId, list: NewsletterId) -> DbResult<bool> {
+    let last: Option<String> = member_events::table
+        .filter(member_events::member_id.eq(member).and(member_events::newsletter_id.eq(list)))
+        .order(member_events::id.desc())
+        .select(member_events::kind)
+        .first(conn)
+        .optional()?;
+    Ok(last.as_deref() == Some("unsubscribed"))
+}
+
+/// Takes back that staff put somebody on a list. It is no wish of the member's, so no event says that
+/// they left.
+pub fn take_back(conn: &mut Conn, member: MemberId, list: NewsletterId) -> DbResult<bool> {
+    let left = diesel::delete(newsletter_subscriptions::table.find((member, list))).execute(conn)?;
+    if left == 1 {
+        let last: Option<MemberEventId> = member_events::table
+            .filter(member_events::member_id.eq(member).and(member_events::newsletter_id.eq(list)))
+            .order(member_events::id.desc())
+            .select(member_events::id)
+            .first(conn)
+            .optional()?;
+        if let Some(last) = last {
+            diesel::delete(member_events::table.find(last)).execute(conn)?;
+        }
     }
     Ok(left == 1)
 }

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::db::schema::magic_links;
 use crate::db::{Conn, DbResult};
-use crate::ids::{self, MagicLinkId};
+use crate::ids::{self, MagicLinkId, MemberId};
 use crate::limits::{self, ClientNetwork, Verdict, Window};
 use crate::mail::{outbox, suppression};
 use crate::members::address::EmailAddress;
@@ -182,6 +182,49 @@ pub fn after_payment(conn: &mut Conn, policy: &Policy, paid: &AfterPayment, now:
     let held_back = suppression::holds_back_signin(conn, &paid.email, now)?;
     let state = if held_back { outbox::State::Withheld } else { outbox::State::Waiting };
     outbox::enqueue_link(conn, id, &recipient, state, expires_at, now)
+}
+
+/// Mails a link to sign in to a member whom staff help. `false`: mails to them are held back.
+pub fn by_staff(
+    conn: &mut Conn,
+    policy: &Policy,
+    member: MemberId,
+    language: Language,
+    now: Timestamp,
+) -> DbResult<bool> {
+    let (email, _) = members::email_and_name_of(conn, member)?;
+    let email = members::stored_address(&email)?;
+    if suppression::holds_back_signin(conn, &email, now)? {
+        return Ok(false);
+    }
+    void_all_but_newest(conn, policy, &email, now)?;
+    let language = members::language_of(conn, member)?.unwrap_or(language);
+    let wishes = Wishes {
+        name: None,
+        newsletters: None,
+        labels: Vec::new(),
+        via: Via::Form,
+        page: None,
+        referrer: None,
+        consent_text: String::new(),
+        client: String::new(),
+        language,
+        attribution: None,
+        new_email: None,
+    };
+    let new = NewLink {
+        purpose: Purpose::SignIn,
+        email: &email,
+        member: Some(member),
+        asked_by: None,
+        agent: None,
+        wishes: &wishes,
+        return_to: None,
+        code_ref: None,
+    };
+    let (id, expires_at) = links::insert(conn, policy, &new, now)?;
+    outbox::enqueue_link(conn, id, &email.as_given(), outbox::State::Waiting, expires_at, now)?;
+    Ok(true)
 }
 
 /// How often one client may ask for mails, whatever for.

@@ -36,6 +36,8 @@ pub struct Present {
     /// When the session was opened.
     pub signed_in_at: Timestamp,
     last_used_at: Timestamp,
+    /// Somebody of the staff opened it in the member's name.
+    pub is_of_staff: bool,
     /// Member tokens that were signed for this session. They go with it when anything changes.
     pub tokens: SignedTokens,
 }
@@ -174,6 +176,7 @@ type Row = (
     Option<String>,
     Option<Timestamp>,
     Option<Timestamp>,
+    Option<Vec<u8>>,
 );
 
 /// Two indexed reads, whatever the time is; a few more for those who pay.
@@ -198,6 +201,7 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
             suppressions::reason.nullable(),
             suppressions::created_at.nullable(),
             suppressions::until.nullable(),
+            session_rows::staff_id,
         ));
     let row: Option<Row> = on_either!(conn, conn => query.get_result(conn).optional()?);
     let Some((
@@ -216,6 +220,7 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
         suppression_reason,
         suppressed_since,
         suppressed_until,
+        staff,
     )) = row
     else {
         return Ok(None);
@@ -239,7 +244,16 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
     };
     let newsletters = subscriptions::of(conn, id)?.into();
     let billing = if has_billing { Some(Arc::new(standing::of_member(conn, id)?)) } else { None };
-    Ok(Some(Present { id, member, newsletters, billing, signed_in_at, last_used_at, tokens: SignedTokens::default() }))
+    Ok(Some(Present {
+        id,
+        member,
+        newsletters,
+        billing,
+        signed_in_at,
+        last_used_at,
+        is_of_staff: staff.is_some(),
+        tokens: SignedTokens::default(),
+    }))
 }
 
 #[cfg(test)]

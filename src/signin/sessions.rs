@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::db::schema::sessions;
 use crate::db::{Conn, DbResult};
-use crate::ids::MemberId;
+use crate::ids::{MemberId, StaffId};
 use crate::members::events::{self, Event};
 use crate::secrets::{Sha256, Token};
 
@@ -48,9 +48,30 @@ pub fn close_all(conn: &mut Conn, session: &Sha256, now: Timestamp) -> DbResult<
     let Some(member) = member_of(conn, session)? else {
         return Ok(());
     };
-    diesel::delete(sessions::table.filter(sessions::member_id.eq(member))).execute(conn)?;
+    close_all_of(conn, member, now)?;
+    Ok(())
+}
+
+/// Ends every session of a member.
+pub fn close_all_of(conn: &mut Conn, member: MemberId, now: Timestamp) -> DbResult<usize> {
+    let ended = diesel::delete(sessions::table.filter(sessions::member_id.eq(member))).execute(conn)?;
     links::void_all(conn, member, now)?;
-    events::record(conn, member, Event::SignedOutEverywhere, now)
+    events::record(conn, member, Event::SignedOutEverywhere, now)?;
+    Ok(ended)
+}
+
+/// Opens a session in a member's name for somebody of the staff. It is marked, so that pages can say so
+/// and refuse what only the member may do.
+pub fn open_as(
+    conn: &mut Conn,
+    member: MemberId,
+    staff: StaffId,
+    agent: Option<&str>,
+    now: Timestamp,
+) -> DbResult<Token> {
+    let token = open(conn, member, agent, now)?;
+    diesel::update(sessions::table.find(&token.hash()[..])).set(sessions::staff_id.eq(staff)).execute(conn)?;
+    Ok(token)
 }
 
 fn member_of(conn: &mut Conn, session: &Sha256) -> DbResult<Option<MemberId>> {

@@ -6,9 +6,12 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod figures;
 pub mod links;
 pub mod notices;
+pub mod once;
 pub mod passwords;
+pub mod problems;
 pub mod roles;
 pub mod second_factor;
 pub mod sessions;

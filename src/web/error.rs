@@ -51,6 +51,11 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "UnauthorizedError", message)
     }
 
+    /// A session that staff opened in a member's name changes nothing.
+    pub fn of_staff() -> Self {
+        Self::forbidden("Only the member can do this.").with_code("SESSION_OF_STAFF")
+    }
+
     /// The answer to whoever is not signed in where one must be (B.8).
     pub fn signed_out() -> Self {
         Self::unauthorized("You must be signed in to do this.")

@@ -64,6 +64,11 @@ impl PageError {
         Self::new(StatusCode::FORBIDDEN, "error-not-fresh")
     }
 
+    /// A session that staff opened in a member's name changes nothing.
+    pub const fn of_staff() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "error-of-staff")
+    }
+
     /// Stripe is not set up: nothing is sold here.
     pub const fn billing_off() -> Self {
         Self::new(StatusCode::NOT_FOUND, "error-billing-off")

@@ -14,6 +14,7 @@ use stripe_billing::subscription::{
 };
 
 use stripe_core::charge::{ListCharge, RetrieveCharge};
+use stripe_core::refund::CreateRefund;
 
 use super::objects::{Charge, HasId, Invoice, Subscription};
 use super::{PAGE, Stripe, StripeResult, texts};
@@ -72,6 +73,16 @@ impl Stripe {
             },
         )
         .await
+    }
+
+    /// Gives money back: the whole of a charge that is left, or `amount` of it in the minor unit.
+    pub async fn refund(&self, charge: &str, amount: Option<i64>, key: &str) -> StripeResult<()> {
+        let mut request = CreateRefund::new().charge(charge);
+        if let Some(amount) = amount {
+            request = request.amount(amount);
+        }
+        let _: HasId = self.change(&request, key).await?;
+        Ok(())
     }
 
     /// Whose money a charge was.

@@ -98,7 +98,8 @@ impl Day {
         Timestamp::of_day(text).map(Self)
     }
 
-    fn end(self) -> Timestamp {
+    /// The first moment after it.
+    pub fn end(self) -> Timestamp {
         self.0.plus(DAY)
     }
 }

@@ -19,14 +19,14 @@ use crate::web::error::is_passing;
 
 #[derive(Debug)]
 pub enum AdminError {
-    /// Nobody is signed in, and what was sent cannot be kept.
-    SignedOut,
+    /// Nobody is signed in, and what was sent cannot be kept. With the address of the sign-in page.
+    SignedOut(String),
     /// The role of whoever is here may not do this.
     NotAllowed(&'static str),
-    /// Password or code must be given again; then this address once more.
-    NotFresh,
-    /// A second factor must be set up first.
-    NoSecondFactor,
+    /// Password or code must be given again; with the address where.
+    NotFresh(String),
+    /// A second factor must be set up first; with the address where.
+    NoSecondFactor(String),
     /// The form stands on a page that is not ours.
     ForeignForm,
     NotAForm,
@@ -53,10 +53,10 @@ impl AdminError {
     /// A short word, for whoever reads the answer by program.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::SignedOut => "signed_out",
+            Self::SignedOut(_) => "signed_out",
             Self::NotAllowed(_) => "not_allowed",
-            Self::NotFresh => "reauth_required",
-            Self::NoSecondFactor => "second_factor_required",
+            Self::NotFresh(_) => "reauth_required",
+            Self::NoSecondFactor(_) => "second_factor_required",
             Self::ForeignForm => "foreign_form",
             Self::NotAForm => "not_a_form",
             Self::NotFound => "not_found",
@@ -71,10 +71,20 @@ impl AdminError {
         }
     }
 
+    /// Where one goes from here, in words.
+    pub fn way_on(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::SignedOut(link) => Some(("Sign in", link)),
+            Self::NotFresh(link) => Some(("Prove that it is you", link)),
+            Self::NoSecondFactor(link) => Some(("Set it up", link)),
+            _ => None,
+        }
+    }
+
     pub fn words(&self) -> (&'static str, String) {
         let own = |text: &str| text.to_owned();
         match self {
-            Self::SignedOut => (
+            Self::SignedOut(_) => (
                 "You are signed out",
                 own(
                     "Your session ended before this was sent. Sign in, go back in your browser, and send it again: what you typed is still there.",
@@ -84,13 +94,13 @@ impl AdminError {
                 "Your role may not do this",
                 format!("It takes the right “{right}”. An owner or administrator can give you another role."),
             ),
-            Self::NotFresh => (
+            Self::NotFresh(_) => (
                 "Please prove once more that it is you",
                 own(
                     "Before something like this your password or code is asked for again. Then go back in your browser and send it again: what you typed is still there.",
                 ),
             ),
-            Self::NoSecondFactor => (
+            Self::NoSecondFactor(_) => (
                 "A second factor comes first",
                 own("Accounts with your role need a second factor. It takes a minute to set up."),
             ),
@@ -194,8 +204,10 @@ impl From<ChangeError> for AdminError {
 impl ResponseError for AdminError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::SignedOut => StatusCode::UNAUTHORIZED,
-            Self::NotAllowed(_) | Self::NotFresh | Self::NoSecondFactor | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
+            Self::NotAllowed(_) | Self::NotFresh(_) | Self::NoSecondFactor(_) | Self::ForeignForm => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

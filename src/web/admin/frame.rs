@@ -190,6 +190,7 @@ struct ErrorPage<'a> {
     text: &'a str,
     code: &'a str,
     number: Option<String>,
+    way_on: Option<(&'static str, &'a str)>,
     nonce: &'a str,
 }
 
@@ -198,7 +199,7 @@ pub fn error(error: &AdminError) -> HttpResponse {
     let (title, text) = error.words();
     let nonce = new_nonce();
     let number = matches!(error, AdminError::Unexpected).then(|| current::id().to_string());
-    let page = ErrorPage { title, text: &text, code: error.code(), number, nonce: &nonce };
+    let page = ErrorPage { title, text: &text, code: error.code(), number, way_on: error.way_on(), nonce: &nonce };
     html(error.status_code(), &nonce, page.render().unwrap_or_else(|_| title.to_owned()))
 }
 
@@ -255,12 +256,12 @@ impl Typed {
     }
 }
 
-/// A second use of a form's `once`: what it asked for was done already (`reliability.md` D11).
-pub fn is_repeated(conn: &mut crate::db::Conn, form_once: &str, now: Timestamp) -> crate::db::DbResult<bool> {
-    use crate::limits::{self, Verdict, Window};
-    if form_once.is_empty() {
-        return Ok(false);
+/// Says what a form was made of, so that saving can tell that something else stands there now.
+pub fn version(fields: &[&str]) -> String {
+    let mut text = String::new();
+    for field in fields {
+        text.push_str(field);
+        text.push('\0');
     }
-    let bucket = limits::bucket("once", form_once);
-    Ok(limits::admit(conn, &bucket, &[Window::new(86_400, 1)], now)? != Verdict::Admitted)
+    BASE64URL_NOPAD.encode(&secrets::sha256(text.as_bytes())[..12])
 }

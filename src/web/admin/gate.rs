@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 
@@ -59,7 +60,13 @@ impl FromRequest for Staff {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // Only the gate puts it there: a handler behind an address that needs nobody has none.
-        ready(request.extensions().get::<Self>().cloned().ok_or(AdminError::SignedOut))
+        ready(
+            request
+                .extensions()
+                .get::<Self>()
+                .cloned()
+                .ok_or_else(|| AdminError::SignedOut("/admin/signin/".to_owned())),
+        )
     }
 }
 
@@ -96,9 +103,10 @@ async fn pass(request: &ServiceRequest, needs: Needs) -> AdminResult<Result<Opti
     }
     let Ok(client) = Client::from_request(request.request(), &mut Payload::None).await;
     let looks = request.method().is_safe();
-    let away = |path: &str| Ok(Err(see_other(&with_return(app, request, path))));
+    let way = |path: &str| with_return(app, request.request(), path);
+    let away = |path: &str| Ok(Err(see_other(&way(path))));
     let Some(visitor) = of_session(app, &client).await? else {
-        return if looks { away("admin/signin/") } else { Err(AdminError::SignedOut) };
+        return if looks { away(SIGN_IN) } else { Err(AdminError::SignedOut(way(SIGN_IN))) };
     };
     let settings = &app.settings.staff;
     let staff = Staff { is_fresh: visitor.is_fresh(settings, app.now()), place: place(&client), visitor };
@@ -108,13 +116,13 @@ async fn pass(request: &ServiceRequest, needs: Needs) -> AdminResult<Result<Opti
         Needs::Fresh(right) => (right, true),
     };
     if staff.visitor.lacks_second_factor(settings) {
-        return if looks { away("admin/account/second-factor/") } else { Err(AdminError::NoSecondFactor) };
+        return if looks { away(FACTOR) } else { Err(AdminError::NoSecondFactor(way(FACTOR))) };
     }
     if !staff.may(right) {
         return Err(AdminError::NotAllowed(right.as_str()));
     }
     if takes_proof && !staff.is_fresh {
-        return if looks { away("admin/prove/") } else { Err(AdminError::NotFresh) };
+        return if looks { away(PROVE) } else { Err(AdminError::NotFresh(way(PROVE))) };
     }
     Ok(Ok(Some(staff)))
 }
@@ -131,11 +139,26 @@ async fn of_session(app: &App, client: &Client) -> AdminResult<Option<Visitor>> 
     Ok(found)
 }
 
-/// An address of ours that leads back to where one wanted to go.
-fn with_return(app: &App, request: &ServiceRequest, path: &str) -> String {
-    let here = request.uri().path_and_query().map_or("", |here| here.as_str());
+const SIGN_IN: &str = "admin/signin/";
+const FACTOR: &str = "admin/account/second-factor/";
+const PROVE: &str = "admin/prove/";
+
+/// Asks for a proof, from within a handler.
+pub fn not_fresh(app: &App, request: &HttpRequest) -> AdminError {
+    AdminError::NotFresh(with_return(app, request, PROVE))
+}
+
+/// An address of ours that leads back to where one wanted to go; of a form, to the page it stands on.
+fn with_return(app: &App, request: &HttpRequest, path: &str) -> String {
+    let from = request.headers().get(header::REFERER).and_then(|value| value.to_str().ok());
+    let page =
+        from.and_then(|from| url::Url::parse(from).ok()).filter(|from| from.origin() == app.settings.url.origin());
+    let page = page.map(|page| page[url::Position::BeforePath..url::Position::AfterQuery].to_owned());
+    let here = request.uri().path_and_query().map(|here| here.as_str().to_owned());
+    let here = if request.method().is_safe() { here } else { page };
+    let here = here.unwrap_or_default();
     let mut to = app.settings.link(path);
-    to.query_pairs_mut().append_pair("to", here);
+    to.query_pairs_mut().append_pair("to", &here);
     let query = to.query().map_or(String::new(), |query| format!("?{query}"));
     format!("{}{query}", to.path())
 }

@@ -7,10 +7,14 @@
 
 pub mod account;
 pub mod audit;
+pub mod charts;
 pub mod error;
 pub mod frame;
 pub mod gate;
+pub mod home;
+pub mod jobs;
 pub mod join;
+pub mod members;
 pub mod routes;
 pub mod signin;
 pub mod staff;

@@ -6,7 +6,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 
 use super::error::AdminError;
 use super::gate::{Needs, gate};
-use super::{account, audit, join, signin, staff};
+use super::{account, audit, home, jobs, join, members, signin, staff};
 use crate::staff::roles::Right;
 
 /// An address with one method.
@@ -71,6 +71,37 @@ pub fn all() -> Vec<Address> {
         POST "/admin/staff/{id}/reset" Fresh(Right::Staff), staff::send_reset;
         POST "/admin/staff/{id}/signout" Fresh(Right::Staff), staff::sign_out;
         POST "/admin/staff/{id}/remove" Fresh(Right::Staff), staff::remove;
+        GET "/admin" May(Right::Look), home::show;
+        GET "/admin/members" May(Right::Look), members::list::show;
+        POST "/admin/members/bulk" May(Right::Bulk), members::bulk::ask;
+        POST "/admin/members/bulk/run" May(Right::Bulk), members::bulk::run;
+        POST "/admin/members/export" Fresh(Right::Export), members::bulk::export;
+        GET "/admin/members/{id}" May(Right::Look), members::one::show;
+        POST "/admin/members/{id}/edit" May(Right::Help), members::one::edit;
+        POST "/admin/members/{id}/note" May(Right::Help), members::one::add_note;
+        POST "/admin/members/{id}/note/remove" May(Right::Help), members::one::remove_note;
+        POST "/admin/members/{id}/link" May(Right::Help), members::one::send_link;
+        POST "/admin/members/{id}/signout" May(Right::Help), members::one::sign_out;
+        POST "/admin/members/{id}/signin-as" Fresh(Right::SignInAs), members::one::sign_in_as;
+        POST "/admin/members/{id}/export" Fresh(Right::Export), members::one::take_out;
+        POST "/admin/members/{id}/erase" Fresh(Right::Bulk), members::one::erase;
+        POST "/admin/members/{id}/stay" May(Right::Bulk), members::one::stay;
+        POST "/admin/members/{id}/comp" May(Right::Help), members::billing::comp;
+        GET "/admin/members/{id}/plan" May(Right::Help), members::billing::preview;
+        POST "/admin/members/{id}/plan" May(Right::Help), members::billing::change_plan;
+        POST "/admin/members/{id}/cancel" May(Right::Help), members::billing::cancel;
+        POST "/admin/members/{id}/refund" May(Right::Refund), members::billing::refund;
+        GET "/admin/members/{id}/stripe" May(Right::Look), members::billing::compare;
+        POST "/admin/members/{id}/resync" May(Right::Help), members::billing::resync;
+        GET "/admin/jobs" May(Right::Look), jobs::show;
+        POST "/admin/jobs/reconcile" May(Right::Help), jobs::reconcile;
+        GET "/admin/jobs/import" Fresh(Right::Import), jobs::show_import;
+        POST "/admin/jobs/import" Fresh(Right::Import), jobs::upload;
+        GET "/admin/jobs/{id}" May(Right::Look), jobs::show_one;
+        POST "/admin/jobs/{id}/start" May(Right::Import), jobs::start;
+        POST "/admin/jobs/{id}/forget" May(Right::Import), jobs::forget;
+        POST "/admin/jobs/{id}/stop" May(Right::Bulk), jobs::stop;
+        POST "/admin/jobs/{id}/undo" May(Right::Bulk), jobs::undo;
         GET "/admin/audit" May(Right::Audit), audit::show;
     }
 }

@@ -79,7 +79,8 @@ pub async fn edit(
     let fresh = app
         .db
         .write(move |conn| {
-            let Some(who) = present::who(conn, &lifetimes, &session, now)? else { return Ok(None) };
+            let who = present::who(conn, &lifetimes, &session, now)?.filter(|who| !who.is_of_staff);
+            let Some(who) = who else { return Ok(None) };
             let place =
                 Place { method: "api, by the member", page: page.as_deref(), client: &network, consent_text: &consent };
             preferences::apply(conn, who.id, &changes, &place, now)?;
@@ -131,7 +132,8 @@ pub async fn lift_suppression(app: web::Data<App>, client: Client, request: Http
     let lifted = app
         .db
         .write(move |conn| {
-            let Some(who) = present::who(conn, &lifetimes, &session, now)? else { return Ok(false) };
+            let who = present::who(conn, &lifetimes, &session, now)?.filter(|who| !who.is_of_staff);
+            let Some(who) = who else { return Ok(false) };
             if let Ok(email) = EmailAddress::parse(&who.member.email) {
                 suppression::lift_by_owner(conn, &email)?;
             }

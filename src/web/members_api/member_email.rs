@@ -49,7 +49,9 @@ pub async fn change(
     let wished = app
         .db
         .write(move |conn| {
-            let Some(who) = present::who(conn, &policy.lifetimes, &session, now)?.filter(|who| who.id == member) else {
+            let Some(who) = present::who(conn, &policy.lifetimes, &session, now)?
+                .filter(|who| who.id == member && !who.is_of_staff)
+            else {
                 return Ok(None);
             };
             let wish = Wish {

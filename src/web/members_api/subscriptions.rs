@@ -79,7 +79,7 @@ pub async fn edit(
 fn refused(error: ChangeError, subscription: &str, offer: &str) -> ApiResult<HttpResponse> {
     let known = |id: &str| id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect::<String>();
     Ok(match error {
-        ChangeError::NoSuchSubscription => {
+        ChangeError::NoSuchSubscription | ChangeError::NoSuchPayment | ChangeError::NotSoMuch(_) => {
             plain(StatusCode::NOT_FOUND, format!("Could not find Subscription {}", known(subscription)))
         }
         ChangeError::NoSuchTier => plain(StatusCode::NOT_FOUND, "Not Found."),

@@ -19,7 +19,7 @@ use crate::signin::return_to::{Note, ReturnTo, State};
 use crate::web::body::Form;
 use crate::web::client::Client;
 use crate::web::page_error::{PageError, PageResult};
-use crate::web::site::account::to_sign_in;
+use crate::web::site::account::{in_person, to_sign_in};
 
 const PATH: &str = "members/billing/";
 
@@ -68,8 +68,8 @@ fn link_of(form: &Form) -> Option<(BillingNoticeId, &str)> {
 /// Whose card it is about: whoever is signed in, or whom a link was mailed to.
 async fn payer(app: &App, client: &Client, form: &Form) -> PageResult<Option<(Frame, MemberId)>> {
     let (frame, present) = Frame::of(app, client).await?;
-    if let Some(present) = present {
-        return Ok(Some((frame, present.id)));
+    if present.is_some() {
+        return Ok(Some((frame, in_person(present)?.id)));
     }
     let Some((notice, key)) = link_of(form) else { return Ok(None) };
     let (policy, key, now) = (app.policy.clone(), key.to_owned(), app.now());

@@ -223,6 +223,7 @@ pub async fn buy(
         ..Typed::default()
     };
     let buyer = match &present {
+        Some(present) if present.is_of_staff => return Err(PageError::of_staff()),
         Some(present) => Buyer::Member(present.id),
         None => match EmailAddress::parse(&typed.email) {
             Ok(email) => Buyer::Address(email),

@@ -36,6 +36,7 @@ pub async fn download(app: web::Data<App>, client: Client, request: HttpRequest)
         Ok(visit) => visit,
         Err(elsewhere) => return Ok(elsewhere),
     };
+    super::in_person(Some(visit.present.clone()))?;
     if !visit.is_fresh {
         return Err(PageError::not_fresh());
     }

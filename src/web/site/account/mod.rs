@@ -131,11 +131,21 @@ async fn act<T: Send + 'static>(
     let acted = app
         .db
         .write(move |conn| match present::who(conn, &lifetimes, &session, now)? {
-            Some(who) => f(conn, &who).map(Some),
-            None => Ok(None),
+            Some(who) if who.is_of_staff => Ok(Err(PageError::of_staff())),
+            Some(who) => f(conn, &who).map(Ok),
+            None => Ok(Err(PageError::signed_out())),
         })
         .await?;
-    acted.ok_or(PageError::signed_out())
+    acted
+}
+
+/// Whoever is signed in, if it is the member in person: what staff opened in a member's name only looks.
+pub fn in_person(present: Option<Arc<Present>>) -> PageResult<Arc<Present>> {
+    match present {
+        Some(present) if present.is_of_staff => Err(PageError::of_staff()),
+        Some(present) => Ok(present),
+        None => Err(PageError::signed_out()),
+    }
 }
 
 /// Changes what members set for themselves.

@@ -175,7 +175,7 @@ pub async fn portal(
     read_own(&app, &request, payload).await?;
     let Some(billing) = &app.billing else { return Err(PageError::billing_off()) };
     let (_, present) = Frame::of(&app, &client).await?;
-    let present = present.ok_or(PageError::signed_out())?;
+    let present = super::in_person(present)?;
     let back = app.settings.link(PATH);
     match billing.open_portal(present.id, None, back.as_str()).await? {
         Some(url) => Ok(pages::see_other(&url)),

@@ -98,5 +98,5 @@ pub async fn resume(
 
 async fn member(app: &App, client: &Client) -> PageResult<MemberId> {
     let (_, present) = Frame::of(app, client).await?;
-    Ok(present.ok_or(PageError::signed_out())?.id)
+    Ok(super::in_person(present)?.id)
 }

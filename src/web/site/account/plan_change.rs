@@ -96,7 +96,7 @@ pub async fn change(
     let Some(billing) = &app.billing else { return Err(PageError::billing_off()) };
     let wanted = wanted(&form)?;
     let (_, present) = Frame::of(&app, &client).await?;
-    let member = present.ok_or(PageError::signed_out())?.id;
+    let member = super::in_person(present)?.id;
     let at = form.get("at").and_then(|at| at.parse().ok()).map(Timestamp::from_millis);
     match billing.change_plan(member, &wanted.subscription, wanted.tier, wanted.cadence, at).await {
         Ok(()) => {

@@ -1,0 +1,484 @@
+//! Bringing members in from a CSV file (RFC 4180; commas or semicolons; UTF-8).
+//!
+//! The file is looked through first, and what would happen is said; then it is brought in. What people
+//! said themselves counts for more than a file: nobody who left a list is put on it again, nobody mails
+//! do not go to is subscribed, and nobody who had their account erased comes back
+//! (`reliability.md` M12, O7, V4). Nobody is mailed unless staff ask for it.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::bulk::{count, why_not};
+use super::{Job, note_line};
+use crate::clock::Timestamp;
+use crate::config::Settings;
+use crate::db::schema::job_pieces;
+use crate::db::{Conn, DbError, DbResult};
+use crate::ids::{JobId, MemberId, NewsletterId};
+use crate::mail::outbox;
+use crate::members::address::EmailAddress;
+use crate::members::{self, Imported, csv_cells, labels, leaving, listing, name, notes};
+use crate::newsletters::consents::{self, Consent};
+use crate::newsletters::{self, Newsletter, subscriptions};
+use crate::signin::Policy;
+use crate::texts::Language;
+
+/// What staff said about a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The file's own name, for whoever looks at the job.
+    pub file: String,
+    /// How these people agreed: stands as the words of their consent.
+    pub consent: String,
+    /// Lists of those whose line names none, by id.
+    pub newsletters: Vec<String>,
+    /// A label for all of them.
+    pub label: String,
+    /// Mails a welcome to those who are new and on a list.
+    pub welcome: bool,
+}
+
+impl Request {
+    pub fn of(job: &Job) -> DbResult<Self> {
+        serde_json::from_value(job.request.clone()).map_err(|error| DbError::Corrupt(error.to_string()))
+    }
+}
+
+/// Lines of a file in one step.
+const STEP: usize = 100;
+/// Bytes that are read for a step; no line may be longer.
+const READ: usize = 1024 * 1024;
+/// Lines that are bad or held back, and are told one by one.
+const MOST_BAD: i64 = 10_000;
+/// Lines that are good, and are told one by one.
+const MOST_GOOD: i64 = 200;
+
+/// Where each thing stands in a line.
+#[derive(Debug, PartialEq, Eq)]
+struct Columns {
+    email: usize,
+    name: Option<usize>,
+    labels: Option<usize>,
+    newsletters: Option<usize>,
+    subscribed: Option<usize>,
+    created_at: Option<usize>,
+    language: Option<usize>,
+    note: Option<usize>,
+    unknown: Vec<String>,
+}
+
+impl Columns {
+    fn of(header: &[String]) -> Result<Self, String> {
+        let names: Vec<String> =
+            header.iter().map(|cell| cell.trim().trim_start_matches('\u{feff}').to_lowercase()).collect();
+        let find = |known: &[&str]| names.iter().position(|name| known.contains(&name.as_str()));
+        let known: [&[&str]; 8] = [
+            &["email", "e-mail", "email address", "address"],
+            &["name", "full name"],
+            &["labels", "label", "tags"],
+            &["newsletters", "newsletter", "lists"],
+            &["subscribed", "subscribed_to_emails"],
+            &["created_at", "created", "since"],
+            &["language", "locale"],
+            &["note", "notes"],
+        ];
+        let email =
+            find(known[0]).ok_or("The first line must name the columns, and one of them must be called “email”.")?;
+        let unknown = names
+            .iter()
+            .filter(|name| !name.is_empty() && !known.iter().any(|some| some.contains(&name.as_str())))
+            .cloned();
+        Ok(Self {
+            email,
+            name: find(known[1]),
+            labels: find(known[2]),
+            newsletters: find(known[3]),
+            subscribed: find(known[4]),
+            created_at: find(known[5]),
+            language: find(known[6]),
+            note: find(known[7]),
+            unknown: unknown.take(20).collect(),
+        })
+    }
+}
+
+/// A line that can be read.
+#[derive(Debug)]
+struct Row {
+    email: EmailAddress,
+    name: Option<String>,
+    labels: Vec<String>,
+    /// `None`: the line names none.
+    newsletters: Option<Vec<String>>,
+    subscribed: bool,
+    created_at: Option<Timestamp>,
+    language: Option<Language>,
+    note: Option<String>,
+}
+
+/// Reads a line. Pure.
+fn read(cells: &[String], columns: &Columns) -> Result<Row, String> {
+    let cell = |at: Option<usize>| {
+        at.and_then(|at| cells.get(at)).map(|cell| csv_cells::unguarded(cell).trim()).filter(|cell| !cell.is_empty())
+    };
+    let email = cell(Some(columns.email)).ok_or("There is no address in it.")?;
+    let email = EmailAddress::parse(email).map_err(|error| format!("“{}”: {error}", short(email)))?;
+    let name = match cell(columns.name) {
+        Some(text) => name::parse(text).map_err(|error| format!("The name: {error}."))?,
+        None => None,
+    };
+    let many = |text: &str| {
+        text.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let subscribed = match cell(columns.subscribed).map(str::to_lowercase).as_deref() {
+        None | Some("true" | "yes" | "1") => true,
+        Some("false" | "no" | "0") => false,
+        Some(other) => return Err(format!("“{}” is neither true nor false.", short(other))),
+    };
+    let created_at = match cell(columns.created_at) {
+        Some(text) => {
+            let day = text.get(..10).unwrap_or(text);
+            Some(Timestamp::of_day(day).ok_or_else(|| format!("“{}” is no day such as 2026-11-27.", short(text)))?)
+        }
+        None => None,
+    };
+    Ok(Row {
+        email,
+        name,
+        labels: cell(columns.labels).map(|text| labels::parse(text.split([',', ';']))).unwrap_or_default(),
+        newsletters: cell(columns.newsletters).map(many),
+        subscribed,
+        created_at,
+        language: cell(columns.language).and_then(Language::of_tag),
+        note: cell(columns.note).map(|text| text.chars().take(notes::LONGEST).collect()),
+    })
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// Some lines of a file.
+struct Batch {
+    columns: Columns,
+    /// The number of each line, as an editor shows it, and its cells.
+    lines: Vec<(i64, Result<Vec<String>, String>)>,
+    /// Where the next ones begin.
+    next: (u64, i64),
+    is_last: bool,
+}
+
+/// Reads lines from a job's place on. The inner error is one that ends the whole.
+fn batch(conn: &mut Conn, job: &Job) -> DbResult<Result<Batch, String>> {
+    let size = u64::try_from(job.total).unwrap_or(0);
+    let head = super::bytes_from(conn, job.id, 0, 64 * 1024)?;
+    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let semicolons = first_line.iter().filter(|byte| **byte == b';').count();
+    let delimiter = if semicolons > first_line.iter().filter(|byte| **byte == b',').count() { b';' } else { b',' };
+    let reader = |bytes| {
+        csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .from_reader(std::io::Cursor::new(bytes))
+    };
+    let mut record = csv::ByteRecord::new();
+    let mut in_head = reader(head);
+    if !in_head.read_byte_record(&mut record).unwrap_or(false) {
+        return Ok(Err("The file is empty.".to_owned()));
+    }
+    let columns = match texts(&record).and_then(|cells| Columns::of(&cells)) {
+        Ok(columns) => columns,
+        Err(why) => return Ok(Err(why)),
+    };
+    let after_head = (in_head.position().byte(), i64::try_from(in_head.position().line()).unwrap_or(2));
+    let place = job.place.as_deref().and_then(|place| place.split_once(' '));
+    let (from, line) =
+        place.and_then(|(from, line)| Some((from.parse().ok()?, line.parse().ok()?))).unwrap_or(after_head);
+
+    let bytes = super::bytes_from(conn, job.id, from, READ)?;
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let reaches_end = from + length >= size;
+    let mut rows = reader(bytes);
+    let mut lines = Vec::new();
+    let mut at = (0, 0);
+    let is_last = loop {
+        let begins = i64::try_from(rows.position().line()).unwrap_or(1) - 1;
+        // Bytes of a slice are always there to be read.
+        if !rows.read_byte_record(&mut record).unwrap_or(false) {
+            break true;
+        }
+        let ends = (rows.position().byte(), i64::try_from(rows.position().line()).unwrap_or(1) - 1);
+        if ends.0 >= length && !reaches_end {
+            // The line may go on behind what was read.
+            if lines.is_empty() {
+                return Ok(Err(format!("Line {} is longer than a megabyte.", line + begins)));
+            }
+            break false;
+        }
+        at = ends;
+        if record.iter().any(|cell| !cell.is_empty()) {
+            lines.push((line + begins, texts(&record)));
+        }
+        if lines.len() >= STEP {
+            break from + at.0 >= size;
+        }
+    };
+    Ok(Ok(Batch { columns, lines, next: (from + at.0, line + at.1), is_last: is_last && reaches_end }))
+}
+
+fn texts(record: &csv::ByteRecord) -> Result<Vec<String>, String> {
+    record
+        .iter()
+        .map(|cell| String::from_utf8(cell.to_vec()).map_err(|_| "It is not written in UTF-8.".to_owned()))
+        .collect()
+}
+
+/// What becomes of a line.
+enum Verdict {
+    New,
+    Known(MemberId),
+    /// A member, but no newsletters: mails to the address are held back.
+    Silent,
+    Held(&'static str),
+}
+
+fn judge(conn: &mut Conn, policy: &Policy, email: &EmailAddress) -> DbResult<Verdict> {
+    if let Some(member) = members::find_by_email(conn, email)? {
+        return Ok(Verdict::Known(member));
+    }
+    if leaving::is_erased(conn, policy, email)? {
+        return Ok(Verdict::Held(
+            "The account of this address was erased at its owner's wish. Only they can come back.",
+        ));
+    }
+    let is_held = !listing::suppressed(conn, &[&email.key()])?.is_empty();
+    Ok(if is_held { Verdict::Silent } else { Verdict::New })
+}
+
+/// Lists of a line, or what is wrong with them.
+fn lists(row: &Row, request: &Request, active: &[Newsletter]) -> Result<Vec<NewsletterId>, String> {
+    if !row.subscribed {
+        return Ok(Vec::new());
+    }
+    match &row.newsletters {
+        None => Ok(request.newsletters.iter().filter_map(|id| id.parse().ok()).collect()),
+        Some(names) => newsletters::choose(active, names)
+            .map_err(|unknown| format!("There is no newsletter called {}.", short(&unknown.join(", ")))),
+    }
+}
+
+/// Tells of a line, as long as there are not too many.
+fn tell(conn: &mut Conn, job: &mut Job, line: i64, kind: &str, text: &str) -> DbResult<()> {
+    count(job, kind);
+    let most = if matches!(kind, "bad" | "held") { MOST_BAD } else { MOST_GOOD };
+    if job.number(kind) <= most { note_line(conn, job.id, line, kind, text) } else { Ok(()) }
+}
+
+/// The next lines, or the end of the job with the reason.
+fn next(conn: &mut Conn, job: &mut Job) -> DbResult<Option<Batch>> {
+    match batch(conn, job)? {
+        Ok(batch) => {
+            job.place = Some(format!("{} {}", batch.next.0, batch.next.1));
+            job.done = i64::try_from(batch.next.0).unwrap_or(i64::MAX);
+            if !batch.columns.unknown.is_empty() {
+                job.report["unknown"] = batch.columns.unknown.join(", ").into();
+            }
+            Ok(Some(batch))
+        }
+        Err(why) => {
+            job.report["why"] = why.into();
+            Ok(None)
+        }
+    }
+}
+
+/// Looks through some lines, and changes nothing; `true` at the end of the file.
+pub fn check(conn: &mut Conn, policy: &Policy, job: &mut Job) -> DbResult<bool> {
+    let request = Request::of(job)?;
+    let active = newsletters::active(conn)?;
+    let Some(batch) = next(conn, job)? else { return Ok(true) };
+    for (line, cells) in &batch.lines {
+        let row = cells.clone().and_then(|cells| read(&cells, &batch.columns));
+        let row = row.and_then(|row| lists(&row, &request, &active).map(|_| row));
+        let (kind, text) = match row {
+            Err(why) => ("bad", why),
+            Ok(row) => match judge(conn, policy, &row.email)? {
+                Verdict::New => ("new", format!("{} becomes a member.", row.email.as_given())),
+                Verdict::Known(_) => {
+                    ("known", format!("{} is a member; what is missing is added.", row.email.as_given()))
+                }
+                Verdict::Silent => (
+                    "silent",
+                    format!(
+                        "{} becomes a member without newsletters: mails there are held back.",
+                        row.email.as_given()
+                    ),
+                ),
+                Verdict::Held(why) => ("held", why.to_owned()),
+            },
+        };
+        tell(conn, job, *line, kind, &text)?;
+    }
+    Ok(batch.is_last)
+}
+
+/// Brings some lines in; `true` at the end of the file.
+pub fn step(conn: &mut Conn, policy: &Policy, settings: &Settings, job: &mut Job, now: Timestamp) -> DbResult<bool> {
+    let request = Request::of(job)?;
+    let active = newsletters::active(conn)?;
+    let Some(batch) = next(conn, job)? else { return Ok(true) };
+    for (line, cells) in &batch.lines {
+        let row = cells.clone().and_then(|cells| read(&cells, &batch.columns));
+        let row = row.and_then(|row| lists(&row, &request, &active).map(|lists| (row, lists)));
+        match row {
+            Err(why) => tell(conn, job, *line, "bad", &why)?,
+            Ok((row, lists)) => match judge(conn, policy, &row.email)? {
+                Verdict::Held(why) => tell(conn, job, *line, "held", why)?,
+                Verdict::Known(member) => {
+                    let told = add_to(conn, &request, job, member, &row, &lists, now)?;
+                    tell(conn, job, *line, "known", &told)?;
+                }
+                verdict => {
+                    let is_silent = matches!(verdict, Verdict::Silent);
+                    let lists = if is_silent { &[][..] } else { &lists[..] };
+                    create(conn, &request, settings, job, &row, lists, now)?;
+                    let kind = if is_silent { "silent" } else { "new" };
+                    tell(conn, job, *line, kind, &row.email.as_given())?;
+                }
+            },
+        }
+    }
+    Ok(batch.is_last)
+}
+
+fn create(
+    conn: &mut Conn,
+    request: &Request,
+    settings: &Settings,
+    job: &Job,
+    row: &Row,
+    lists: &[NewsletterId],
+    now: Timestamp,
+) -> DbResult<()> {
+    let new = Imported {
+        email: &row.email,
+        name: row.name.as_deref(),
+        language: row.language,
+        created_at: row.created_at.filter(|at| *at < now).unwrap_or(now),
+    };
+    let member = members::bring_in(conn, &new, now)?;
+    super::note_member(conn, job.id, member)?;
+    put_on(conn, request, job, member, lists, now)?;
+    put_labels(conn, request, row, member, now)?;
+    if let Some(note) = &row.note {
+        notes::add(conn, member, &job.made_by, note, now)?;
+    }
+    if request.welcome && settings.smtp.is_some() && !lists.is_empty() {
+        let about = outbox::About { member: Some(member), ..outbox::About::default() };
+        outbox::enqueue_notice(conn, outbox::Kind::Welcome, &row.email.as_given(), about, now)?;
+    }
+    Ok(())
+}
+
+/// Adds what is missing to a member, and takes nothing away.
+fn add_to(
+    conn: &mut Conn,
+    request: &Request,
+    job: &Job,
+    member: MemberId,
+    row: &Row,
+    lists: &[NewsletterId],
+    now: Timestamp,
+) -> DbResult<String> {
+    let email = row.email.as_given();
+    if let Some(name) = &row.name {
+        members::name_if_none(conn, member, name, now)?;
+    }
+    put_labels(conn, request, row, member, now)?;
+    let (mut open, mut told) = (Vec::new(), format!("{email} was a member already."));
+    for list in lists {
+        match why_not(conn, member, *list)? {
+            None => open.push(*list),
+            Some("left") => told = format!("{email} left a newsletter and stays out of it."),
+            Some(_) => {
+                told = format!("{email} gets no newsletters: mails there are held back, or the account is leaving.")
+            }
+        }
+    }
+    put_on(conn, request, job, member, &open, now)?;
+    Ok(told)
+}
+
+fn put_on(
+    conn: &mut Conn,
+    request: &Request,
+    job: &Job,
+    member: MemberId,
+    lists: &[NewsletterId],
+    now: Timestamp,
+) -> DbResult<()> {
+    let joined = subscriptions::subscribe(conn, member, lists, now)?;
+    if joined.is_empty() {
+        return Ok(());
+    }
+    let method = format!("import of {} by {}", request.file, job.made_by);
+    let consent =
+        Consent { text: &request.consent, form_url: None, client: None, method: &method, asked_at: job.created_at };
+    consents::record(conn, member, &joined, &consent, now)
+}
+
+fn put_labels(conn: &mut Conn, request: &Request, row: &Row, member: MemberId, now: Timestamp) -> DbResult<()> {
+    labels::attach(conn, member, &row.labels, now)?;
+    if request.label.is_empty() {
+        Ok(())
+    } else {
+        labels::attach(conn, member, std::slice::from_ref(&request.label), now)
+    }
+}
+
+/// The file is of no more use.
+pub fn drop_file(conn: &mut Conn, job: JobId) -> DbResult<()> {
+    diesel::delete(job_pieces::table.filter(job_pieces::job_id.eq(job))).execute(conn)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn columns_are_found_by_their_names() {
+        let columns =
+            Columns::of(&cells(&["\u{feff}Email", "Full name", "Shoe size", "subscribed_to_emails"])).unwrap();
+        assert_eq!((columns.email, columns.name, columns.subscribed), (0, Some(1), Some(3)));
+        assert_eq!(columns.unknown, ["shoe size"]);
+        assert!(Columns::of(&cells(&["ada@example.org", "Ada"])).is_err());
+    }
+
+    #[test]
+    fn a_line_is_read_or_says_what_is_wrong() {
+        let header = ["email", "name", "labels", "newsletters", "subscribed", "created_at", "language", "note"];
+        let columns = Columns::of(&cells(&header)).unwrap();
+        let line = ["ada@example.org", "'=Ada", "one, Two;one", "REX Wire", "no", "2020-02-29 10:00", "de-AT", "hello"];
+        let row = read(&cells(&line), &columns).unwrap();
+        assert_eq!(row.name.as_deref(), Some("=Ada"));
+        assert_eq!(row.labels, ["one", "Two"]);
+        assert!(!row.subscribed && row.language == Some(Language::German));
+        assert_eq!(row.created_at.unwrap().iso8601(), "2020-02-29T00:00:00.000Z");
+        for (wrong, says) in [
+            (["", "", "", "", "", "", "", ""], "no address"),
+            (["nobody", "", "", "", "", "", "", ""], "nobody"),
+            (["a@b.test", "x\u{202e}y", "", "", "", "", "", ""], "name"),
+            (["a@b.test", "", "", "", "maybe", "", "", ""], "maybe"),
+            (["a@b.test", "", "", "", "", "29.02.2020", "", ""], "no day"),
+        ] {
+            let said = read(&cells(&wrong), &columns).unwrap_err();
+            assert!(said.contains(says), "{said}");
+        }
+    }
+}
