@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod findings;
 pub mod ids;
 pub mod jobs;
 pub mod limits;

@@ -149,6 +149,49 @@ pub fn knows(conn: &mut Conn, id: &str) -> DbResult<bool> {
     Ok(found > 0)
 }
 
+/// An event, as staff see it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = stripe_events)]
+pub struct Told {
+    pub id: String,
+    pub kind: String,
+    pub state: String,
+    pub attempts: i32,
+    pub outcome: Option<String>,
+    pub happened_at: Timestamp,
+    pub received_at: Timestamp,
+}
+
+/// Events in a state, or in any, before a place; the newest first.
+pub fn told(conn: &mut Conn, state: &str, before: Option<(Timestamp, String)>, most: i64) -> DbResult<Vec<Told>> {
+    let mut query = stripe_events::table
+        .order((stripe_events::received_at.desc(), stripe_events::id.desc()))
+        .limit(most)
+        .select(Told::as_select())
+        .into_boxed();
+    if !state.is_empty() {
+        query = query.filter(stripe_events::state.eq(state));
+    }
+    if let Some((at, id)) = before {
+        let earlier = stripe_events::received_at.lt(at).or(stripe_events::id.lt(id));
+        query = query.filter(stripe_events::received_at.le(at)).filter(earlier);
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Lets an event be worked off once more; returns whether there is such an event.
+pub fn replay(conn: &mut Conn, id: &str, now: Timestamp) -> DbResult<bool> {
+    let replayed = diesel::update(stripe_events::table.find(id))
+        .set((
+            stripe_events::state.eq("waiting"),
+            stripe_events::attempts.eq(0),
+            stripe_events::next_attempt_at.eq(now),
+            stripe_events::finished_at.eq(None::<Timestamp>),
+        ))
+        .execute(conn)?;
+    Ok(replayed == 1)
+}
+
 /// Lets parked events be tried again; returns how many.
 pub fn retry_parked(conn: &mut Conn, now: Timestamp) -> DbResult<usize> {
     Ok(diesel::update(stripe_events::table.filter(stripe_events::state.eq("parked")))

@@ -2,14 +2,14 @@
 
 use diesel::prelude::*;
 
-use super::money;
+use super::money::{self, Money};
 use super::prices::Cadence;
 use super::stripe::NewCoupon;
 use super::subscriptions::PaidSubscription;
 use super::tiers;
 use super::{Billing, BillingResult};
 use crate::clock::Timestamp;
-use crate::db::schema::{offer_redemptions, offers};
+use crate::db::schema::{offer_redemptions, offers, paid_subscriptions};
 use crate::db::{Conn, DbError, DbResult, on_either};
 use crate::ids::{OfferId, TierId};
 
@@ -108,6 +108,27 @@ pub fn of_coupon(conn: &mut Conn, coupon: &str) -> DbResult<Option<OfferId>> {
 
 pub fn redemptions(conn: &mut Conn, offer: OfferId) -> DbResult<i64> {
     Ok(offer_redemptions::table.filter(offer_redemptions::offer_id.eq(offer)).count().get_result(conn)?)
+}
+
+/// The subscriptions that an offer began or kept and that are live, and what they pay a month without
+/// any discount.
+pub fn worth(conn: &mut Conn, offer: OfferId) -> DbResult<(i64, Vec<Money>)> {
+    let rows: Vec<(String, i64, String)> = offer_redemptions::table
+        .inner_join(paid_subscriptions::table.on(paid_subscriptions::id.eq(offer_redemptions::subscription_id)))
+        .filter(offer_redemptions::offer_id.eq(offer))
+        .filter(paid_subscriptions::status.eq_any(["active", "trialing", "past_due"]))
+        .select((paid_subscriptions::currency, paid_subscriptions::amount_minor, paid_subscriptions::cadence))
+        .load(conn)?;
+    let live = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let mut sums: Vec<Money> = Vec::new();
+    for (currency, amount, cadence) in rows {
+        let monthly = if cadence == "year" { amount / 12 } else { amount };
+        match sums.iter_mut().find(|sum| sum.currency == currency) {
+            Some(sum) => sum.minor += monthly,
+            None => sums.push(Money::new(monthly, &currency)),
+        }
+    }
+    Ok((live, sums))
 }
 
 pub fn was_redeemed(conn: &mut Conn, offer: OfferId, subscription: &str) -> DbResult<bool> {

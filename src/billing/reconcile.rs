@@ -9,8 +9,11 @@ use tokio::time::sleep;
 use super::stripe::objects::{Event, Ref};
 use super::sync::Synced;
 use super::{Billing, BillingResult, SITE, checkout, customers, inbox};
+use crate::clock::Timestamp;
 use crate::db::schema::stripe_customers;
-use crate::site_facts;
+use crate::db::{Conn, DbResult};
+use crate::ids::MemberId;
+use crate::{members, site_facts};
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,39 @@ pub struct Report {
     pub failed: u64,
 }
 
+/// Where the result of the last comparison stands: moment, customers, drift.
+const LAST: &str = "billing_last_comparison";
+/// Where those stand who stood otherwise, the last ones.
+const DRIFTED: &str = "billing_drifted";
+/// How many of them are kept.
+const MOST_DRIFTED: usize = 200;
+
+/// When everything was last compared, how many customers, and how many stood otherwise.
+pub fn last(conn: &mut Conn) -> DbResult<Option<(Timestamp, i64, i64)>> {
+    let text = site_facts::read(conn, LAST)?.unwrap_or_default();
+    let mut parts = text.split(' ').map(|part| part.parse::<i64>().ok());
+    let mut next = || parts.next().flatten();
+    Ok(next().zip(next()).zip(next()).map(|((at, customers), drift)| (Timestamp::from_millis(at), customers, drift)))
+}
+
+/// Somebody who stood otherwise here than at Stripe when everything was last compared.
+#[derive(Clone, Debug)]
+pub struct Drifted {
+    pub customer: String,
+    pub member: Option<(MemberId, String)>,
+}
+
+pub fn drifted(conn: &mut Conn) -> DbResult<Vec<Drifted>> {
+    let text = site_facts::read(conn, DRIFTED)?.unwrap_or_default();
+    let mut all = Vec::new();
+    for customer in text.split_whitespace() {
+        let member = customers::find(conn, customer)?.and_then(|found| found.member_id);
+        let email = member.map(|id| members::email_of(conn, id)).transpose()?;
+        all.push(Drifted { customer: customer.to_owned(), member: member.zip(email) });
+    }
+    Ok(all)
+}
+
 /// Customers read between two looks at the database.
 const AT_ONCE: i64 = 200;
 
@@ -44,7 +80,7 @@ impl Billing {
             }
         }
         self.adopt_unknown(&mut report).await?;
-        let mut after = String::new();
+        let (mut after, mut drifted) = (String::new(), Vec::new());
         loop {
             let from = after.clone();
             let some: Vec<String> = self
@@ -65,7 +101,12 @@ impl Billing {
                 self.pace(3).await;
                 report.customers += 1;
                 match self.sync(customer).await {
-                    Ok(Synced::Changed) => report.drift += 1,
+                    Ok(Synced::Changed) => {
+                        report.drift += 1;
+                        if drifted.len() < MOST_DRIFTED {
+                            drifted.push(customer.clone());
+                        }
+                    }
                     Ok(_) => {}
                     Err(error) if error.is_away() => return Err(error),
                     Err(error) => {
@@ -79,7 +120,12 @@ impl Billing {
         self.fetch_missed_events(&mut report).await?;
         metrics::gauge!("readership_stripe_drift").set(report.drift as f64);
         let found = format!("{} {} {}", now.millis(), report.customers, report.drift);
-        self.db.write(move |conn| site_facts::write(conn, "billing_last_comparison", &found)).await?;
+        self.db
+            .write(move |conn| {
+                site_facts::write(conn, LAST, &found)?;
+                site_facts::write(conn, DRIFTED, &drifted.join(" "))
+            })
+            .await?;
         Ok(report)
     }
 

@@ -269,6 +269,23 @@ pub fn set_active(conn: &mut Conn, id: TierId, is_active: bool, now: Timestamp) 
     Ok(())
 }
 
+/// Moves a paid tier one place up or down among the others; returns whether it moved.
+pub fn reorder(conn: &mut Conn, id: TierId, is_up: bool, now: Timestamp) -> DbResult<bool> {
+    let mut order: Vec<TierId> =
+        all(conn)?.into_iter().filter(|tier| tier.kind == Kind::Paid).map(|tier| tier.id).collect();
+    let Some(at) = order.iter().position(|one| *one == id) else { return Ok(false) };
+    let to = if is_up { at.checked_sub(1) } else { Some(at + 1) };
+    let Some(to) = to.filter(|to| *to < order.len()) else { return Ok(false) };
+    order.swap(at, to);
+    for (place, id) in order.into_iter().enumerate() {
+        let place = i32::try_from(place + 1).unwrap_or(i32::MAX);
+        diesel::update(tiers::table.find(id))
+            .set((tiers::sort_order.eq(place), tiers::updated_at.eq(now)))
+            .execute(conn)?;
+    }
+    Ok(true)
+}
+
 /// Nothing is written for a tier that another one is called like.
 fn has_own_name(conn: &mut Conn, tier: &Tier) -> Result<(), NotATier> {
     let taken = all(conn)?.into_iter().any(|other| other.id != tier.id && other.name == tier.name && other.is_active);

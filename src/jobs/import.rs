@@ -191,40 +191,59 @@ fn batch(conn: &mut Conn, job: &Job) -> DbResult<Result<Batch, String>> {
         Ok(columns) => columns,
         Err(why) => return Ok(Err(why)),
     };
-    let after_head = (in_head.position().byte(), i64::try_from(in_head.position().line()).unwrap_or(2));
     let place = job.place.as_deref().and_then(|place| place.split_once(' '));
-    let (from, line) =
-        place.and_then(|(from, line)| Some((from.parse().ok()?, line.parse().ok()?))).unwrap_or(after_head);
+    let place = place.and_then(|(from, line)| Some((from.parse().ok()?, line.parse().ok()?)));
+    // Before the first step: behind the line that names the columns.
+    let (from, line) = place.unwrap_or_else(|| {
+        let head_ends = in_head.position().byte();
+        (head_ends, 1 + newlines(&in_head.get_ref().get_ref()[..usize::try_from(head_ends).unwrap_or(0)]))
+    });
 
     let bytes = super::bytes_from(conn, job.id, from, READ)?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let reaches_end = from + length >= size;
     let mut rows = reader(bytes);
     let mut lines = Vec::new();
-    let mut at = (0, 0);
+    // Where the next line begins, and its number as editors count.
+    let mut at = (0, line);
     let is_last = loop {
-        let begins = i64::try_from(rows.position().line()).unwrap_or(1) - 1;
+        let (begins, number) = skip_breaks(rows.get_ref().get_ref(), at);
         // Bytes of a slice are always there to be read.
         if !rows.read_byte_record(&mut record).unwrap_or(false) {
             break true;
         }
-        let ends = (rows.position().byte(), i64::try_from(rows.position().line()).unwrap_or(1) - 1);
-        if ends.0 >= length && !reaches_end {
+        let ends = rows.position().byte();
+        if ends >= length && !reaches_end {
             // The line may go on behind what was read.
             if lines.is_empty() {
-                return Ok(Err(format!("Line {} is longer than a megabyte.", line + begins)));
+                return Ok(Err(format!("Line {number} is longer than a megabyte.")));
             }
             break false;
         }
-        at = ends;
+        let passed = begins..usize::try_from(ends).unwrap_or(usize::MAX).max(begins);
+        at = (passed.end, number + newlines(&rows.get_ref().get_ref()[passed]));
         if record.iter().any(|cell| !cell.is_empty()) {
-            lines.push((line + begins, texts(&record)));
+            lines.push((number, texts(&record)));
         }
         if lines.len() >= STEP {
-            break from + at.0 >= size;
+            break from + ends >= size;
         }
     };
-    Ok(Ok(Batch { columns, lines, next: (from + at.0, line + at.1), is_last: is_last && reaches_end }))
+    let next = (from + u64::try_from(at.0).unwrap_or(u64::MAX), at.1);
+    Ok(Ok(Batch { columns, lines, next, is_last: is_last && reaches_end }))
+}
+
+fn newlines(bytes: &[u8]) -> i64 {
+    i64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(i64::MAX)
+}
+
+/// Passes over line breaks, as the reader does before a line: the second half of a CRLF among them.
+fn skip_breaks(bytes: &[u8], (mut at, mut line): (usize, i64)) -> (usize, i64) {
+    while let Some(b'\r' | b'\n') = bytes.get(at) {
+        line += i64::from(bytes[at] == b'\n');
+        at += 1;
+    }
+    (at, line)
 }
 
 fn texts(record: &csv::ByteRecord) -> Result<Vec<String>, String> {

@@ -30,10 +30,12 @@ pub enum Kind {
     Check,
     Import,
     Reconcile,
+    /// Moves payers of a tier to its price of today.
+    Reprice,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Bulk, Self::Undo, Self::Check, Self::Import, Self::Reconcile];
+    const ALL: [Self; 6] = [Self::Bulk, Self::Undo, Self::Check, Self::Import, Self::Reconcile, Self::Reprice];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,6 +44,7 @@ impl Kind {
             Self::Check => "check",
             Self::Import => "import",
             Self::Reconcile => "reconcile",
+            Self::Reprice => "reprice",
         }
     }
 

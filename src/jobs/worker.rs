@@ -81,6 +81,9 @@ impl Worker {
         if kind == Kind::Reconcile {
             return self.reconcile(job, node, stop.clone()).await;
         }
+        if kind == Kind::Reprice {
+            return self.reprice(job, node, stop.clone()).await;
+        }
         let mut job = job;
         let mut failures = 0;
         while !*stop.borrow() {
@@ -123,20 +126,51 @@ impl Worker {
                     Kind::Undo => undo::step(conn, &mut job, now)?,
                     Kind::Check => import::check(conn, &policy, &mut job)?,
                     Kind::Import => import::step(conn, &policy, &settings, &mut job, now)?,
-                    Kind::Reconcile => true,
+                    Kind::Reconcile | Kind::Reprice => true,
                 };
                 if is_last { end(conn, &job, now) } else { go_on(conn, job, &node, now) }
             })
             .await
     }
 
+    /// Stripe is asked outside any transaction; the place is written down after each subscription, and one
+    /// that was moved already is passed over.
+    async fn reprice(&self, mut job: Job, node: [u8; 16], stop: watch::Receiver<bool>) {
+        let (Some(billing), Ok(tier)) = (self.billing.clone(), job.text("tier").parse()) else {
+            return self.fail(job, "Stripe is not set up.").await;
+        };
+        while !*stop.borrow() {
+            let after = job.place.clone().unwrap_or_default();
+            match billing.reprice_next(tier, &after).await {
+                Ok(Some((subscription, moved))) => {
+                    bulk::count(&mut job, if moved { "changed" } else { "unread" });
+                    job.done += 1;
+                    job.place = Some(subscription);
+                    let (copy, now) = (job.clone(), self.clock.now());
+                    match self.db.write(move |conn| super::advance(conn, &copy, &node, now)).await {
+                        Ok(true) => {}
+                        _ => return,
+                    }
+                }
+                Ok(None) => {
+                    let now = self.clock.now();
+                    return log(self.db.write(move |conn| super::finish(conn, &job, State::Done, None, now)).await);
+                }
+                Err(error) => return self.fail(job, &error.to_string()).await,
+            }
+        }
+    }
+
+    async fn fail(&self, mut job: Job, why: &str) {
+        job.report["why"] = why.into();
+        let now = self.clock.now();
+        log(self.db.write(move |conn| super::finish(conn, &job, State::Failed, None, now)).await);
+    }
+
     /// Comparing with Stripe begins anew after a restart: every reading stands for itself.
     async fn reconcile(&self, mut job: Job, node: [u8; 16], mut stop: watch::Receiver<bool>) {
         let Some(billing) = self.billing.clone() else {
-            job.report["why"] = "Stripe is not set up.".into();
-            let now = self.clock.now();
-            let ended = self.db.write(move |conn| super::finish(conn, &job, State::Failed, None, now)).await;
-            return log(ended);
+            return self.fail(job, "Stripe is not set up.").await;
         };
         let (told, mut tells) = watch::channel(crate::billing::reconcile::Report::default());
         let comparing = billing.reconcile(move |report| drop(told.send(report.clone())));

@@ -415,6 +415,59 @@ pub fn depth(conn: &mut Conn) -> DbResult<Depth> {
     })
 }
 
+/// A mail, as staff see it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = outbox)]
+pub struct Shown {
+    pub id: OutboxId,
+    pub kind: String,
+    pub recipient: String,
+    pub state: String,
+    pub attempts: i32,
+    pub next_attempt_at: Timestamp,
+    pub last_error: Option<String>,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Shown {
+    /// Whether it may be tried again at once.
+    pub fn may_retry(&self) -> bool {
+        self.state == State::Parked.as_str() || (self.state == State::Waiting.as_str() && self.attempts > 0)
+    }
+}
+
+/// Mails in a state, or in any, made before one of them; the newest first.
+pub fn shown(conn: &mut Conn, state: &str, before: Option<OutboxId>, most: i64) -> DbResult<Vec<Shown>> {
+    let mut query = outbox::table.order(outbox::id.desc()).limit(most).select(Shown::as_select()).into_boxed();
+    query = match state {
+        "" => query,
+        // In the words of the indexes' own conditions.
+        "waiting" | "sending" => query.filter(is_open()).filter(outbox::state.eq(state)),
+        "parked" | "refused" => query.filter(is_trouble()).filter(outbox::state.eq(state)),
+        other => query.filter(outbox::state.eq(other)),
+    };
+    if let Some(before) = before {
+        query = query.filter(outbox::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Lets a mail that was given up, or waits for its next try, be tried at once, if what it is about is not
+/// over. Returns whether it will be.
+pub fn retry(conn: &mut Conn, id: OutboxId, now: Timestamp) -> DbResult<bool> {
+    let open = outbox::state.eq_any(["waiting", "parked"]);
+    let tried = diesel::update(outbox::table.find(id).filter(open).filter(outbox::expires_at.gt(now)))
+        .set((
+            outbox::state.eq(State::Waiting.as_str()),
+            outbox::attempts.eq(0),
+            outbox::next_attempt_at.eq(now),
+            outbox::finished_at.eq(None::<Timestamp>),
+        ))
+        .execute(conn)?;
+    Ok(tried == 1)
+}
+
 /// Drops mails that ended long enough ago.
 pub fn purge(conn: &mut Conn, lifetimes: &Lifetimes, now: Timestamp) -> DbResult<usize> {
     let before = now.minus(seconds(lifetimes.retention_outbox_s));

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::db::schema::suppressions;
-use crate::db::{Conn, DbResult};
+use crate::db::{Conn, DbResult, on_either};
 use crate::members::address::EmailAddress;
 
 /// How long sign-in mail is held back after a hard bounce; then its owner may try again.
@@ -55,6 +55,50 @@ pub fn lift_by_confirmation(conn: &mut Conn, email: &EmailAddress) -> DbResult<(
 /// Its owner, signed in, says that mails may come again.
 pub fn lift_by_owner(conn: &mut Conn, email: &EmailAddress) -> DbResult<()> {
     diesel::delete(suppressions::table.find(email.key())).execute(conn)?;
+    Ok(())
+}
+
+/// An address that mail does not go to.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = suppressions)]
+pub struct Held {
+    pub email_key: String,
+    pub reason: String,
+    pub detail: Option<String>,
+    pub created_at: Timestamp,
+    pub until: Option<Timestamp>,
+}
+
+/// Addresses that begin so, after one of them.
+pub fn page(conn: &mut Conn, prefix: &str, after: &str, most: i64) -> DbResult<Vec<Held>> {
+    let mut query = suppressions::table
+        .filter(suppressions::email_key.gt(after))
+        .order(suppressions::email_key)
+        .limit(most)
+        .select(Held::as_select())
+        .into_boxed();
+    if !prefix.is_empty() {
+        let last = format!("{prefix}\u{10FFFF}");
+        query = query.filter(suppressions::email_key.ge(prefix)).filter(suppressions::email_key.lt(last));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Staff let mails go again; returns whether they may. A complaint is its reader's to take back.
+pub fn lift_by_staff(conn: &mut Conn, email_key: &str) -> DbResult<bool> {
+    let liftable = suppressions::table.find(email_key).filter(suppressions::reason.ne("complaint"));
+    Ok(diesel::delete(liftable).execute(conn)? == 1)
+}
+
+/// Staff hold mails back, until they let them go again.
+pub fn hold_by_staff(conn: &mut Conn, email: &EmailAddress, why: &str, now: Timestamp) -> DbResult<()> {
+    let row = (
+        suppressions::email_key.eq(email.key()),
+        suppressions::reason.eq("staff"),
+        suppressions::detail.eq(Some(why).filter(|why| !why.is_empty())),
+        suppressions::created_at.eq(now),
+    );
+    on_either!(conn, conn => diesel::insert_into(suppressions::table).values(row).on_conflict_do_nothing().execute(conn)?);
     Ok(())
 }
 

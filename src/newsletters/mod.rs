@@ -1,6 +1,7 @@
 //! What they get: the site's mailing lists, who is on them, and the proof that they agreed.
 
 pub mod consents;
+pub mod editing;
 pub mod subscriptions;
 pub mod unsubscribing;
 

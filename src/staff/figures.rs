@@ -11,9 +11,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
 use crate::clock::Timestamp;
-use crate::db::schema::{daily_figures, members, paid_subscriptions};
+use crate::db::schema::{daily_figures, members, newsletter_subscriptions, paid_subscriptions};
 use crate::db::{Conn, DbResult, on_either};
-use crate::ids::MemberId;
+use crate::ids::{MemberId, NewsletterId};
 
 /// Members up to whom everything is counted anew when it is looked at.
 const SMALL: i64 = 20_000;
@@ -30,6 +30,11 @@ pub const PAID_NEW: &str = "paid_new";
 pub const PAID_LOST: &str = "paid_lost";
 /// What payers pay a month, by currency in its minor unit: `mrr:usd`.
 const MRR: &str = "mrr:";
+
+/// How many are on a newsletter.
+pub fn on_list(list: NewsletterId) -> String {
+    format!("list:{list}")
+}
 
 /// Days since 1970, in UTC.
 pub fn day_of(at: Timestamp) -> i32 {
@@ -75,6 +80,13 @@ pub fn count(conn: &mut Conn, now: Timestamp) -> DbResult<Figures> {
         let with = members::table.filter(members::status.eq(status)).filter(sql::<Bool>("status <> 'free'"));
         let count: i64 = with.count().get_result(conn)?;
         figures.insert(figure.to_owned(), count);
+    }
+    let on_lists: Vec<(NewsletterId, i64)> = newsletter_subscriptions::table
+        .group_by(newsletter_subscriptions::newsletter_id)
+        .select((newsletter_subscriptions::newsletter_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    for (list, count) in on_lists {
+        figures.insert(on_list(list), count);
     }
     figures.insert(NEW.to_owned(), made_on(conn, day_of(now))?);
     // A subscription that is to end still pays until then; one on trial pays nothing yet.
@@ -128,9 +140,10 @@ pub fn keep(conn: &mut Conn, figures: &Figures, past: &[(i32, i64, i64)], now: T
         put(conn, *day, NEW, *new)?;
     }
     let today = day_of(now);
-    // A currency that nobody pays in any more stands at nothing.
+    // A currency that nobody pays in any more stands at nothing, and so does a list that nobody is on.
     let gone: Vec<String> = daily_figures::table
-        .filter(daily_figures::day.ge(today - 1).and(daily_figures::figure.like("mrr:%")))
+        .filter(daily_figures::day.ge(today - 1))
+        .filter(daily_figures::figure.like("mrr:%").or(daily_figures::figure.like("list:%")))
         .select(daily_figures::figure)
         .distinct()
         .load(conn)?;
@@ -219,7 +232,9 @@ pub fn told(conn: &mut Conn, now: Timestamp) -> DbResult<Told> {
     } else if !figures.contains_key(MEMBERS) {
         // In the first minute of a day.
         let yesterday = by_day.get(&(today - 1)).cloned().unwrap_or_default();
-        let stand = |name: &str| [MEMBERS, PAYERS, COMPED].contains(&name) || name.starts_with(MRR);
+        let stand = |name: &str| {
+            [MEMBERS, PAYERS, COMPED].contains(&name) || name.starts_with(MRR) || name.starts_with("list:")
+        };
         figures.extend(yesterday.into_iter().filter(|(name, _)| stand(name)));
     }
     Ok(Told { today: figures, days: by_day.into_iter().collect() })

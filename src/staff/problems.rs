@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::billing::inbox;
-use crate::clock::Timestamp;
+use crate::billing::{inbox, reconcile, webhook_secrets};
 use crate::config::DatabaseUrl;
 use crate::db::DbResult;
 use crate::mail::outbox;
@@ -24,13 +23,6 @@ const LATE_MAIL: Duration = Duration::from_secs(900);
 /// Less room than this on the disk is a problem.
 const LITTLE_ROOM: u64 = 1024 * 1024 * 1024;
 
-/// When everything was last compared with Stripe, how many customers, and how many stood otherwise.
-pub fn comparison(text: &str) -> Option<(Timestamp, i64, i64)> {
-    let mut parts = text.split(' ').map(str::parse::<i64>);
-    let mut next = || parts.next()?.ok();
-    Some((Timestamp::from_millis(next()?), next()?, next()?))
-}
-
 /// Free bytes where a file stands, where the system tells.
 fn free_bytes(path: &std::path::Path) -> Option<u64> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
@@ -40,14 +32,16 @@ fn free_bytes(path: &std::path::Path) -> Option<u64> {
 
 /// Everything that is not as it should be, the worst first.
 pub async fn find(app: &App) -> DbResult<Vec<Problem>> {
-    let (depth, paused, inbox, compared) = app
+    let key = app.policy.key.clone();
+    let (depth, paused, inbox, compared, secrets) = app
         .db
-        .read(|conn| {
+        .read(move |conn| {
             Ok((
                 outbox::depth(conn)?,
                 site_facts::sending_is_paused(conn)?,
                 inbox::depth(conn)?,
-                site_facts::read(conn, "billing_last_comparison")?,
+                reconcile::last(conn)?,
+                webhook_secrets::kept(conn, &key)?.len(),
             ))
         })
         .await?;
@@ -81,7 +75,7 @@ pub async fn find(app: &App) -> DbResult<Vec<Problem>> {
         if inbox.waiting > 100 {
             say(true, "billing/events/", format!("{} events of Stripe wait.", inbox.waiting));
         }
-        match compared.as_deref().and_then(comparison) {
+        match compared {
             Some((at, _, drift)) if drift > 0 => {
                 say(
                     false,
@@ -94,7 +88,7 @@ pub async fn find(app: &App) -> DbResult<Vec<Problem>> {
             }
             _ => {}
         }
-        if app.settings.stripe.as_ref().is_some_and(|stripe| stripe.webhook_secrets.is_empty()) {
+        if secrets == 0 && app.settings.stripe.as_ref().is_some_and(|stripe| stripe.webhook_secrets.is_empty()) {
             say(true, "billing/", "Stripe's webhook is not set up: payments are noticed late.".to_owned());
         }
     }

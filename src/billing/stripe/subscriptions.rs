@@ -169,6 +169,17 @@ impl Stripe {
         Ok(())
     }
 
+    /// Another price from the next payment on. Nothing is charged now, and nothing else changes.
+    pub async fn move_to_price(&self, id: &str, item: &str, price: &str, key: &str) -> StripeResult<()> {
+        let mut line = UpdateSubscriptionItems::new();
+        line.id = Some(item.to_owned());
+        line.price = Some(price.to_owned());
+        let request =
+            UpdateSubscription::new(id).items(vec![line]).proration_behavior(UpdateSubscriptionProrationBehavior::None);
+        let _: HasId = self.change(&request, key).await?;
+        Ok(())
+    }
+
     /// What another price would cost at once and from then on.
     pub async fn preview_price(
         &self,

@@ -23,7 +23,7 @@ fn short(value: f64) -> String {
         large if large >= 1e6 => format!("{:.1}M", value / 1e6),
         large if large >= 1e4 => format!("{:.0}k", value / 1e3),
         large if large >= 1e3 => format!("{:.1}k", value / 1e3),
-        _ => format!("{value:.0}"),
+        _ => format!("{:.0}", value + 0.0),
     }
 }
 

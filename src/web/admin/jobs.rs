@@ -41,6 +41,7 @@ fn title(job: &Job) -> String {
         Kind::Undo => "Take a change back".to_owned(),
         Kind::Check | Kind::Import => format!("Bring in {}", job.text("file")),
         Kind::Reconcile => "Compare everything with Stripe".to_owned(),
+        Kind::Reprice => "Move payers to another price".to_owned(),
     }
 }
 
@@ -129,6 +130,7 @@ fn figures(job: &Job) -> Vec<(&'static str, i64)> {
             ("held", "held back"),
             ("bad", "lines that are wrong"),
         ],
+        Kind::Reprice => &[("changed", "moved"), ("unread", "refused by Stripe")],
         Kind::Reconcile => &[
             ("customers", "customers compared"),
             ("drift", "stood otherwise here"),

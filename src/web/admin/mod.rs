@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod billing;
 pub mod charts;
 pub mod error;
 pub mod frame;
@@ -14,10 +15,14 @@ pub mod gate;
 pub mod home;
 pub mod jobs;
 pub mod join;
+pub mod mail;
 pub mod members;
+pub mod newsletters;
+pub mod offers;
 pub mod routes;
 pub mod signin;
 pub mod staff;
+pub mod tiers;
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;

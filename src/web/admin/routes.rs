@@ -6,7 +6,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 
 use super::error::AdminError;
 use super::gate::{Needs, gate};
-use super::{account, audit, home, jobs, join, members, signin, staff};
+use super::{account, audit, billing, home, jobs, join, mail, members, newsletters, offers, signin, staff, tiers};
 use crate::staff::roles::Right;
 
 /// An address with one method.
@@ -93,6 +93,35 @@ pub fn all() -> Vec<Address> {
         POST "/admin/members/{id}/refund" May(Right::Refund), members::billing::refund;
         GET "/admin/members/{id}/stripe" May(Right::Look), members::billing::compare;
         POST "/admin/members/{id}/resync" May(Right::Help), members::billing::resync;
+        GET "/admin/tiers" May(Right::Look), tiers::show;
+        POST "/admin/tiers/add" May(Right::Edit), tiers::add;
+        GET "/admin/tiers/{id}" May(Right::Edit), tiers::show_one;
+        POST "/admin/tiers/{id}" May(Right::Edit), tiers::edit;
+        POST "/admin/tiers/{id}/archive" May(Right::Edit), tiers::archive;
+        POST "/admin/tiers/{id}/move" May(Right::Edit), tiers::reorder;
+        GET "/admin/offers/add" May(Right::Edit), offers::show;
+        POST "/admin/offers/add" May(Right::Edit), offers::add;
+        POST "/admin/offers/{id}/archive" May(Right::Edit), offers::archive;
+        GET "/admin/newsletters" May(Right::Look), newsletters::show;
+        POST "/admin/newsletters/add" May(Right::Edit), newsletters::add;
+        GET "/admin/newsletters/{id}" May(Right::Edit), newsletters::show_one;
+        POST "/admin/newsletters/{id}" May(Right::Edit), newsletters::edit;
+        POST "/admin/newsletters/{id}/archive" May(Right::Edit), newsletters::archive;
+        POST "/admin/newsletters/{id}/move" May(Right::Edit), newsletters::reorder;
+        GET "/admin/billing" May(Right::Look), billing::show;
+        GET "/admin/billing/payments" May(Right::Look), billing::show_payments;
+        GET "/admin/billing/events" May(Right::Look), billing::show_events;
+        POST "/admin/billing/events/retry" May(Right::Help), billing::retry;
+        POST "/admin/billing/events/{id}/replay" May(Right::Help), billing::replay;
+        POST "/admin/billing/webhook" Fresh(Right::Settings), billing::set_up_webhook;
+        POST "/admin/billing/test" May(Right::Settings), billing::test;
+        GET "/admin/mail" May(Right::Look), mail::show;
+        POST "/admin/mail/test" May(Right::Help), mail::test;
+        POST "/admin/mail/pause" May(Right::Settings), mail::pause;
+        POST "/admin/mail/{id}/retry" May(Right::Help), mail::retry;
+        GET "/admin/mail/suppression" May(Right::Look), mail::show_held;
+        POST "/admin/mail/suppression/lift" May(Right::Help), mail::lift;
+        POST "/admin/mail/suppression/add" May(Right::Help), mail::hold;
         GET "/admin/jobs" May(Right::Look), jobs::show;
         POST "/admin/jobs/reconcile" May(Right::Help), jobs::reconcile;
         GET "/admin/jobs/import" Fresh(Right::Import), jobs::show_import;
