@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use actix_server::ServerHandle;
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::billing::{Billing, tiers, worker};
 use crate::clock::{Clock, Timestamp};
@@ -25,7 +25,9 @@ use crate::signin::signing_keys::{self, KeyRing};
 use crate::signin::{Policy, links, sessions};
 use crate::staff::passwords::Hashers;
 use crate::staff::signin::Rules;
-use crate::staff::{api_keys, figures, links as staff_links, notices as staff_notices, sessions as staff_sessions};
+use crate::staff::{
+    api_keys, figures, links as staff_links, notices as staff_notices, sessions as staff_sessions, stored_settings,
+};
 use crate::web::streams::Streams;
 use crate::{jobs, limits, newsletters, site_facts, web};
 
@@ -45,6 +47,8 @@ pub struct App {
     pub mailroom: Mailroom,
     /// Where long work is put down.
     pub bench: Bench,
+    /// Asks whoever runs the program to start it anew with other settings.
+    pub renewal: Renewal,
     pub site_uuid: Arc<str>,
     /// `None`: Stripe is not set up, and the paid parts are off.
     pub billing: Option<Billing>,
@@ -121,6 +125,7 @@ impl App {
             hashers,
             mailroom: Mailroom::default(),
             bench: Bench::default(),
+            renewal: Renewal::default(),
             site_uuid,
             metrics,
             stopping: Arc::default(),
@@ -262,18 +267,43 @@ fn spawn(name: &str, work: impl Future<Output = ()> + Send + 'static) -> anyhow:
     Ok(std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(work))?)
 }
 
-/// How often signing keys are looked for that another node or a command made.
+/// Settings were changed: the program is to be started anew with them.
+#[derive(Clone, Default)]
+pub struct Renewal(Arc<Notify>);
+
+impl Renewal {
+    pub fn ask(&self) {
+        self.0.notify_one();
+    }
+
+    pub async fn asked(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// How often signing keys and settings are looked for that another node or a command made.
 const KEY_WATCH: std::time::Duration = std::time::Duration::from_secs(5);
 
 async fn watch_keys(app: App, mut stop: watch::Receiver<bool>) {
+    let mut stored: Option<String> = None;
     while !*stop.borrow() {
         tokio::select! {
             () = tokio::time::sleep(KEY_WATCH) => {}
             _ = stop.changed() => return,
         }
         let keys = app.keys.clone();
-        if let Err(error) = app.db.read(move |conn| keys.refresh(conn)).await {
-            tracing::warn!(%error, "signing keys could not be looked for");
+        let looked = app.db.read(move |conn| {
+            keys.refresh(conn)?;
+            stored_settings::version(conn)
+        });
+        match looked.await {
+            // Another node, or a page on this one.
+            Ok(found) if stored.get_or_insert_with(|| found.clone()) != &found => {
+                stored = Some(found);
+                app.renewal.ask();
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "keys and settings could not be looked for"),
         }
     }
 }

@@ -138,7 +138,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = || Ok::<_, anyhow::Error>(Settings::load(arguments.config.as_deref())?);
     match arguments.command {
         Command::Demo(options) => demo::run(options),
-        Command::Serve => serve::run(settings()?),
+        Command::Serve => serve::run(arguments.config.as_deref()),
         Command::Migrate => migrate::run(&settings()?),
         Command::Doctor { part: None } => doctor::run(settings()),
         Command::Doctor { part: Some(doctor::Part::Stripe) } => doctor::stripe(settings()?),

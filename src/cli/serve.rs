@@ -1,37 +1,83 @@
 //! `readership serve`.
 
+use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::{staff, start_logging, until_told_to_stop};
-use crate::app::{App, Running};
+use crate::app::{self, App, Running};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::staff::links;
+use crate::db;
+use crate::staff::{links, stored_settings};
 
-pub fn run(settings: Settings) -> anyhow::Result<()> {
+pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
+    let settings = with_stored(Settings::load(file)?)?;
     start_logging(&settings.log, settings.log_json)?;
     let metrics = if settings.metrics_listen.is_some() { Some(start_metrics()?) } else { None };
-    if settings.smtp.is_none() {
-        tracing::warn!("READERSHIP_SMTP_URL is not set: mails wait in the outbox until it is");
-    }
     actix_web::rt::System::new().block_on(async {
-        let running = Running::start(settings, Clock::system(), metrics).await?;
-        let settings = &running.app.settings;
-        tracing::info!(
-            address = %running.address,
-            url = %settings.url,
-            database = settings.database.masked(),
-            "readership answers"
-        );
-        show_first_link(&running.app).await?;
-        until_told_to_stop().await?;
-        tracing::info!("stopping: running requests and mails in the air are finished first");
-        running.stop().await;
+        let told = until_told_to_stop();
+        tokio::pin!(told);
+        // One socket for all that follows: whoever connects while settings change waits a moment.
+        let listener = app::bind(settings.listen)?;
+        let mut settings = settings;
+        loop {
+            let running = start(&listener, settings.clone(), metrics.clone()).await?;
+            show_first_link(&running.app).await?;
+            let is_over = tokio::select! {
+                told = &mut told => { told?; true }
+                () = running.app.renewal.asked() => false,
+            };
+            if is_over {
+                tracing::info!("stopping: running requests and mails in the air are finished first");
+            }
+            running.stop().await;
+            if is_over {
+                break;
+            }
+            match with_stored(Settings::load(file)?) {
+                Ok(renewed) => {
+                    tracing::info!("settings were changed: starting anew with them");
+                    settings = renewed;
+                }
+                Err(error) => {
+                    tracing::error!("settings that were changed cannot be used, the former ones stay: {error:#}")
+                }
+            }
+        }
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+async fn start(
+    listener: &TcpListener,
+    settings: Settings,
+    metrics: Option<PrometheusHandle>,
+) -> anyhow::Result<Running> {
+    if settings.smtp.is_none() {
+        tracing::warn!("no mail server is set (READERSHIP_SMTP_URL): mails wait in the outbox until it is");
+    }
+    let running = Running::start_on(listener.try_clone()?, settings, Clock::system(), metrics).await?;
+    let settings = &running.app.settings;
+    tracing::info!(
+        address = %running.address,
+        url = %settings.url,
+        database = settings.database.masked(),
+        "readership answers"
+    );
+    Ok(running)
+}
+
+/// The settings with what was changed in the pages of staff. A database that is not there yet, or is of
+/// another version, holds none that could be used.
+fn with_stored(settings: Settings) -> anyhow::Result<Settings> {
+    let Ok(Some(key)) = settings.existing_key() else { return Ok(settings) };
+    let Ok(mut conn) = db::open_beside(&settings.database) else { return Ok(settings) };
+    let stored = stored_settings::read(&mut conn, &key)?;
+    if stored.is_empty() { Ok(settings) } else { Ok(Settings::load_with(settings.file.as_deref(), &stored)?) }
 }
 
 /// As long as nobody runs the site, whoever can read this output may be the first

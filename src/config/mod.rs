@@ -1,6 +1,7 @@
 //! Every setting: its key, its default, its meaning. Read from the environment, or from the same
 //! keys in a TOML file; the environment wins. All that is wrong is said in one message.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -203,6 +204,12 @@ pub struct Settings {
     pub staff: Staff,
     pub http: Http,
     pub db: Database,
+    /// Keys that stand in the environment or the file, and cannot be changed in the pages.
+    pub fixed: BTreeSet<String>,
+    /// Every text that was given, by its key. Secrets are among them.
+    pub given: BTreeMap<String, String>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -239,16 +246,27 @@ impl Settings {
             staff: Staff::default(),
             http: Http::default(),
             db: Database::default(),
+            fixed: BTreeSet::new(),
+            given: BTreeMap::new(),
+            file: None,
         }
     }
 
     /// Reads the environment and, where given, a TOML file with the same keys.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::load_with(file, &BTreeMap::new())
+    }
+
+    /// The same, with what was changed in the pages of staff below it.
+    pub fn load_with(file: Option<&Path>, stored: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
         let mut source = Source::from_environment(std::env::vars());
         if let Some(path) = file {
             source.add_file(path);
         }
-        Self::read(source)
+        let fixed = source.add_stored(stored);
+        let given = source.given();
+        let settings = Self::read(source)?;
+        Ok(Self { fixed, given, file: file.map(Path::to_owned), ..settings })
     }
 
     fn read(mut source: Source) -> Result<Self, SettingsError> {
@@ -360,6 +378,13 @@ impl Settings {
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug)]
 pub struct SettingsError(Vec<String>);
+
+impl SettingsError {
+    /// A line each, beginning with the key it is about.
+    pub fn lines(&self) -> &[String] {
+        &self.0
+    }
+}
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

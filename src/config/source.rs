@@ -1,7 +1,7 @@
 //! Where settings come from: the environment and a TOML file, read into texts, with everything that
 //! is wrong collected on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -60,6 +60,22 @@ impl Source {
             self.values.entry(name).or_insert((value, format!("{shown}, line {line}")));
         }
         self.refuse_unknown();
+    }
+
+    /// What was changed in the pages of staff, below everything else. Returns the keys that stand in the
+    /// environment or the file.
+    pub(super) fn add_stored(&mut self, stored: &BTreeMap<String, String>) -> BTreeSet<String> {
+        let fixed = self.values.keys().cloned().collect();
+        for (name, value) in stored {
+            self.values.entry(name.clone()).or_insert((value.clone(), "changed in the pages".to_owned()));
+        }
+        self.refuse_unknown();
+        fixed
+    }
+
+    /// Every text that is given, by its key.
+    pub(super) fn given(&self) -> BTreeMap<String, String> {
+        self.values.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
     pub(super) fn refuse_unknown(&mut self) {

@@ -16,3 +16,4 @@ pub mod roles;
 pub mod second_factor;
 pub mod sessions;
 pub mod signin;
+pub mod stored_settings;

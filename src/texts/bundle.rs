@@ -20,7 +20,7 @@ macro_rules! files {
 fn sources(language: Language) -> &'static [(&'static str, &'static str)] {
     macro_rules! of {
         ($tag:literal) => {
-            files!($tag: "account" "billing" "common" "errors" "forms" "links" "mails" "unsubscribe")
+            files!($tag: "account" "billing" "common" "errors" "footer" "forms" "links" "mails" "unsubscribe")
         };
     }
     match language {

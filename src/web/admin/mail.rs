@@ -38,7 +38,6 @@ struct Page<'a> {
     paused: bool,
     has_server: bool,
     trouble: Option<String>,
-    from: String,
     may_set: bool,
     may_help: bool,
 }
@@ -80,7 +79,6 @@ pub async fn show(app: web::Data<App>, staff: Staff, request: HttpRequest) -> Ad
         paused,
         has_server: app.settings.smtp.is_some(),
         trouble,
-        from: app.settings.mail_from.as_ref().map(|from| from.address.as_given()).unwrap_or_default(),
         may_set: staff.may(Right::Settings),
         may_help: staff.may(Right::Help),
         frame: &frame,

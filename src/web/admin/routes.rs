@@ -6,7 +6,10 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 
 use super::error::AdminError;
 use super::gate::{Needs, gate};
-use super::{account, audit, billing, home, jobs, join, mail, members, newsletters, offers, signin, staff, tiers};
+use super::{
+    account, audit, billing, footer, home, jobs, join, mail, members, newsletters, offers, settings, signin, staff,
+    tiers,
+};
 use crate::staff::roles::Right;
 
 /// An address with one method.
@@ -122,6 +125,12 @@ pub fn all() -> Vec<Address> {
         GET "/admin/mail/suppression" May(Right::Look), mail::show_held;
         POST "/admin/mail/suppression/lift" May(Right::Help), mail::lift;
         POST "/admin/mail/suppression/add" May(Right::Help), mail::hold;
+        GET "/admin/footer" May(Right::Look), footer::show;
+        GET "/admin/footer/preview" May(Right::Look), footer::preview;
+        GET "/admin/settings" May(Right::Settings), settings::show;
+        GET "/admin/settings/keys" Fresh(Right::Keys), settings::show_keys;
+        POST "/admin/settings/keys" Fresh(Right::Keys), settings::rotate_key;
+        POST "/admin/settings/{group}" Fresh(Right::Settings), settings::save;
         GET "/admin/jobs" May(Right::Look), jobs::show;
         POST "/admin/jobs/reconcile" May(Right::Help), jobs::reconcile;
         GET "/admin/jobs/import" Fresh(Right::Import), jobs::show_import;

@@ -1,0 +1,19 @@
+# What the form on the site itself says, as the pages of staff make it.
+footer-title = ابقَ على تواصل
+footer-pending = تم! ستجد رابط الدخول في بريدك.
+footer-signed-up = رائع! لقد سجّلت بنجاح.
+footer-signed-in = أهلًا بعودتك! لقد سجّلت الدخول.
+footer-subscribed = لقد اشتركت في { $list }.
+footer-already = أنت مشترك في { $list } من قبل.
+footer-expired = انتهت صلاحية ذلك الرابط، وهناك رابط جديد في الطريق.
+footer-failed = لم ينجح ذلك. حاول مرة أخرى من فضلك.
+footer-billing-updated = تم تحديث بيانات الدفع.
+footer-billing-not-updated = لم تتغيّر بيانات الدفع.
+footer-email = البريد الإلكتروني
+footer-name = الاسم
+footer-subscribe = اشترك
+footer-join = كن عضوًا
+footer-sign-up = سجّل
+footer-sign-in = تسجيل الدخول
+footer-mail-link = أرسلوا إليّ رابطًا
+footer-card = استخدم بطاقة أخرى

@@ -1,0 +1,19 @@
+# What the form on the site itself says, as the pages of staff make it.
+footer-title = Bleiben Sie dabei
+footer-pending = Fast geschafft! Der Link zum Anmelden ist in Ihrem Postfach.
+footer-signed-up = Schön! Sie sind jetzt Mitglied.
+footer-signed-in = Willkommen zurück! Sie sind angemeldet.
+footer-subscribed = Sie haben { $list } abonniert.
+footer-already = Sie haben { $list } schon abonniert.
+footer-expired = Dieser Link war abgelaufen. Ein neuer ist unterwegs.
+footer-failed = Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.
+footer-billing-updated = Ihre Zahlungsdaten sind geändert.
+footer-billing-not-updated = Ihre Zahlungsdaten wurden nicht geändert.
+footer-email = E-Mail
+footer-name = Name
+footer-subscribe = Abonnieren
+footer-join = Mitglied werden
+footer-sign-up = Registrieren
+footer-sign-in = Anmelden
+footer-mail-link = Link zuschicken
+footer-card = Andere Karte verwenden

@@ -1,0 +1,19 @@
+# What the form on the site itself says, as the pages of staff make it.
+footer-title = Stay in touch
+footer-pending = Success! Check your email for magic link to sign-in.
+footer-signed-up = Great! You've successfully signed up.
+footer-signed-in = Welcome back! You've successfully signed in.
+footer-subscribed = You've successfully subscribed to { $list }.
+footer-already = You are subscribed to { $list } already.
+footer-expired = That link had ended. A new one is on its way.
+footer-failed = That did not work. Please try again.
+footer-billing-updated = Success! Your billing info has been updated.
+footer-billing-not-updated = Your billing was not updated.
+footer-email = Email
+footer-name = Name
+footer-subscribe = Subscribe
+footer-join = Become a member
+footer-sign-up = Sign up
+footer-sign-in = Sign in
+footer-mail-link = Mail me a link
+footer-card = Use another card

@@ -1,0 +1,19 @@
+# What the form on the site itself says, as the pages of staff make it.
+footer-title = Sigamos en contacto
+footer-pending = ¡Listo! El enlace para entrar está en su correo.
+footer-signed-up = ¡Estupendo! Ya está registrado.
+footer-signed-in = ¡Hola de nuevo! Ha iniciado sesión.
+footer-subscribed = Se ha suscrito a { $list }.
+footer-already = Ya está suscrito a { $list }.
+footer-expired = Ese enlace había caducado. Le enviamos uno nuevo.
+footer-failed = No ha funcionado. Inténtelo de nuevo.
+footer-billing-updated = Sus datos de pago están actualizados.
+footer-billing-not-updated = Sus datos de pago no han cambiado.
+footer-email = Correo electrónico
+footer-name = Nombre
+footer-subscribe = Suscribirse
+footer-join = Hacerse miembro
+footer-sign-up = Registrarse
+footer-sign-in = Iniciar sesión
+footer-mail-link = Enviar un enlace
+footer-card = Usar otra tarjeta

@@ -1,0 +1,19 @@
+# What the form on the site itself says, as the pages of staff make it.
+footer-title = Restons en contact
+footer-pending = C’est fait ! Le lien de connexion vous attend dans votre boîte.
+footer-signed-up = Bravo ! Vous êtes inscrit.
+footer-signed-in = Bon retour ! Vous êtes connecté.
+footer-subscribed = Vous êtes abonné à { $list }.
+footer-already = Vous êtes déjà abonné à { $list }.
+footer-expired = Ce lien avait expiré. Un nouveau est en route.
+footer-failed = Cela n’a pas fonctionné. Veuillez réessayer.
+footer-billing-updated = Vos informations de paiement sont à jour.
+footer-billing-not-updated = Vos informations de paiement n’ont pas changé.
+footer-email = E-mail
+footer-name = Nom
+footer-subscribe = S’abonner
+footer-join = Devenir membre
+footer-sign-up = S’inscrire
+footer-sign-in = Se connecter
+footer-mail-link = Envoyer un lien
+footer-card = Utiliser une autre carte
