@@ -16,6 +16,9 @@ use crate::secrets;
 /// The longest password that is looked at.
 const LONGEST: usize = 256;
 
+/// Characters that must be left when words of the site and of the account are taken out.
+const LEAST_OWN: usize = 6;
+
 /// Why a password is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAPassword {
@@ -41,6 +44,14 @@ pub fn check(password: &str, shortest: u64, words: &[&str]) -> Result<(), NotAPa
     }
     let parts: Vec<&str> =
         words.iter().flat_map(|text| text.split(['@', '.', ' ', '-'])).chain(words.iter().copied()).collect();
+    // Words of the site and of the account count for nothing, however often they are there.
+    let mut own = password.to_lowercase();
+    for part in parts.iter().filter(|part| part.chars().count() >= 3) {
+        own = own.replace(&part.to_lowercase(), "");
+    }
+    if own.chars().filter(|c| c.is_alphanumeric()).count() < LEAST_OWN {
+        return Err(NotAPassword::Guessable);
+    }
     // 3 is "safely unguessable: moderate protection from offline slow-hash scenario" (zxcvbn).
     if zxcvbn::zxcvbn(password, &parts).score() < zxcvbn::Score::Three {
         return Err(NotAPassword::Guessable);

@@ -8,6 +8,7 @@ pub mod people;
 pub mod postgres;
 pub mod program;
 pub mod shop;
+pub mod staff;
 pub mod world;
 
 /// Runs a test twice: on SQLite and on PostgreSQL.

@@ -70,6 +70,8 @@ impl Shop {
             // Stories last longer than a session would.
             settings.lifetimes.session_idle_s = 10 * 366 * DAY;
             settings.lifetimes.session_absolute_s = 10 * 366 * DAY;
+            settings.staff.session_idle_s = 10 * 366 * DAY;
+            settings.staff.session_absolute_s = 10 * 366 * DAY;
             settings.limits.checkouts_per_hour = 0;
             settings.limits.checkouts_address_per_hour = 0;
             settings.billing.calls_per_s = 1_000;

@@ -178,6 +178,15 @@ fn change_price(state: &mut State, id: &str, params: &Params) -> Answer<()> {
     if price["active"] != true {
         return Err(Fault::invalid("The price specified is inactive.", "items[0][price]"));
     }
+    let same_interval =
+        subscription["items"]["data"][0]["price"]["recurring"]["interval"] == price["recurring"]["interval"];
+    if params.text("proration_behavior") == Some("none") && same_interval {
+        // From the next invoice on; period and trial stay.
+        let mut items = subscription["items"].clone();
+        items["data"][0]["price"] = price;
+        state.set(id, json!({"items": items}));
+        return Ok(());
+    }
     let restarts = params.text("trial_end") == Some("now") && subscription["status"] == "trialing";
     let at = params.number("proration_date")?.unwrap_or(state.now);
     let (lines, start, end) = invoices::change_lines(&subscription, &price, at, restarts);
