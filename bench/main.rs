@@ -7,6 +7,7 @@ mod bare;
 mod generator;
 mod people;
 mod program;
+mod staff;
 mod table;
 
 use std::path::PathBuf;
@@ -58,6 +59,12 @@ enum Part {
     /// A mail server that takes everything, as a process of its own.
     #[command(hide = true)]
     Sink { port: u16 },
+    /// The pages of staff.
+    Staff {
+        /// Members in the database.
+        #[arg(long, default_value_t = 1_000_000)]
+        members: usize,
+    },
 }
 
 /// An empty answer for the bare handler.
@@ -72,6 +79,11 @@ fn main() -> anyhow::Result<()> {
     match &arguments.part {
         Some(Part::Bare { port, body }) => bare::handler(*port, body),
         Some(Part::Sink { port }) => bare::mail_sink(*port),
+        Some(Part::Staff { members }) => {
+            std::fs::create_dir_all(&arguments.folder)?;
+            let folder = arguments.folder.canonicalize()?;
+            staff::measure(&folder, arguments.postgres.as_deref(), *members, arguments.seconds)
+        }
         None => measure(&arguments),
     }
 }

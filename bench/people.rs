@@ -65,7 +65,7 @@ impl People {
         Ok(people)
     }
 
-    fn make_database(&self, postgres: Option<&str>) -> anyhow::Result<()> {
+    pub fn make_database(&self, postgres: Option<&str>) -> anyhow::Result<()> {
         match (&self.database, postgres) {
             (DatabaseUrl::Sqlite(path), _) => {
                 for ending in ["db", "db-wal", "db-shm"] {

@@ -38,6 +38,8 @@ impl Program {
             .env("READERSHIP_STRIPE_WEBHOOK_SECRET", people::WEBHOOK_SECRET)
             .env("READERSHIP_STRIPE_API_BASE", format!("http://127.0.0.1:{}/", stripe_port.unwrap_or(9)))
             .env("READERSHIP_BILLING_RECONCILE_EVERY_S", "0")
+            .env("READERSHIP_STAFF_SECOND_FACTOR", "0")
+            .env("READERSHIP_STAFF_EXPORTS_PER_HOUR", "0")
             .stdin(Stdio::null());
         for limit in [
             "CLIENT_PER_MINUTE",

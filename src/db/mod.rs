@@ -14,7 +14,7 @@ mod watch;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -80,8 +80,8 @@ pub struct Db {
 struct Inner {
     threads: Threads,
     url: DatabaseUrl,
-    /// Held as long as the process lives: two processes on one SQLite file are refused.
-    _lock: Option<File>,
+    /// Held until the end: two processes on one SQLite file are refused.
+    lock: Mutex<Option<File>>,
 }
 
 impl Db {
@@ -102,7 +102,7 @@ impl Db {
             "the schema of the database and this program differ; run `readership migrate` with the newer one"
         );
         Ok(Self {
-            inner: Arc::new(Inner { threads: threads::start(url, bounds, None)?, url: url.clone(), _lock: None }),
+            inner: Arc::new(Inner { threads: threads::start(url, bounds, None)?, url: url.clone(), lock: Mutex::default() }),
         })
     }
 
@@ -114,7 +114,7 @@ impl Db {
         };
         migrate::run(url)?;
         Ok(Self {
-            inner: Arc::new(Inner { threads: threads::start(url, bounds, watch)?, url: url.clone(), _lock: lock }),
+            inner: Arc::new(Inner { threads: threads::start(url, bounds, watch)?, url: url.clone(), lock: Mutex::new(lock) }),
         })
     }
 
@@ -139,9 +139,11 @@ impl Db {
         submit(&self.inner.threads.writes, move |conn| conn.transaction(f)).await
     }
 
-    /// Ends the threads when everything that waits is done. Whoever asks afterwards gets an error.
+    /// Ends the threads when everything that waits is done, and lets the file go, whoever still holds a
+    /// handle. Whoever asks afterwards gets an error.
     pub fn close(&self) {
         self.inner.threads.end();
+        self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// How many writes wait, for metrics and `/readyz`.

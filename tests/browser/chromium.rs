@@ -126,6 +126,20 @@ impl Chromium {
         self.client.execute(script, vec![]).await.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
+    /// What axe-core finds against WCAG 2.2 AA: the rule, and where.
+    pub async fn looked_at_by_axe(&self) -> Value {
+        let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/npm/node_modules/axe-core/axe.min.js");
+        let axe = std::fs::read_to_string(axe).expect("axe-core is installed; `./test` sees to it");
+        let script = format!(
+            "{axe};const tell = arguments[arguments.length - 1];
+             const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+             axe.run(document, {{ runOnly: tags, iframes: false }})
+               .then(found => tell(found.violations.map(one => one.id + ': ' + one.nodes.map(node => node.html).slice(0, 3).join(' '))))
+               .catch(error => tell([String(error)]));"
+        );
+        self.client.execute_async(&script, vec![]).await.unwrap_or_else(|error| panic!("axe: {error}"))
+    }
+
     async fn devtools(&self, command: &str, params: Value) {
         let command = DevTools { command: command.to_owned(), params };
         self.client.issue_cmd(command).await.unwrap_or_else(|error: CmdError| panic!("{error}"));

@@ -11,6 +11,7 @@ mod paying;
 mod portal;
 mod portal_paying;
 mod portal_site;
+mod staff;
 #[path = "../support/mod.rs"]
 mod support;
 mod waiting;

@@ -5,9 +5,16 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
+use readership::app::App;
 use readership::config::DatabaseUrl;
+use readership::ids::MemberId;
+use readership::mail::suppression;
+use readership::members::address::EmailAddress;
+use readership::members::{labels, notes};
 use readership::sandbox::demo::{Demo, DemoOptions};
 use readership::sandbox::mailbox::{Mailbox, ReceivedMail};
+use readership::staff::links;
+use readership::{jobs, members, newsletters};
 use tokio::sync::oneshot;
 
 use super::chromium::{Chromium, Script};
@@ -23,6 +30,7 @@ pub struct Newsroom {
     /// The stand-in for Stripe.
     pub bank: String,
     pub mailbox: Mailbox,
+    app: App,
     database: DatabaseUrl,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -44,18 +52,19 @@ impl Newsroom {
             actix_web::rt::System::new().block_on(async move {
                 let demo = Demo::start(options).await.unwrap();
                 let addresses = [&demo.newsroom, &demo.members, &demo.inbox, &demo.bank].map(ToString::to_string);
-                started.send((addresses, demo.mailbox.clone())).ok().unwrap();
+                started.send((addresses, demo.mailbox.clone(), demo.running.app.clone())).ok().unwrap();
                 let _ = stopped.await;
                 demo.stop().await;
             });
         });
-        let ([site, members, inbox, bank], mailbox) = starting.await.expect("the demo starts");
+        let ([site, members, inbox, bank], mailbox, app) = starting.await.expect("the demo starts");
         Self {
             site,
             members,
             inbox,
             bank,
             mailbox,
+            app,
             database,
             stop: Some(stop),
             thread: Some(thread),
@@ -75,6 +84,44 @@ impl Newsroom {
     pub async fn link(&self, address: &str, count: usize) -> String {
         self.mail(address, &format!("link {count}"), |mails| mails.iter().filter_map(ReceivedMail::link).nth(count - 1))
             .await
+    }
+
+    /// The link that `serve` prints as long as there is nobody.
+    pub async fn first_link(&self) -> String {
+        let (rules, now) = (self.app.rules.clone(), self.app.now());
+        let made = self.app.db.write(move |conn| links::first(conn, &rules.key, &rules.settings, now)).await.unwrap();
+        made.expect("nobody runs it yet").reveal().to_owned()
+    }
+
+    pub async fn member_id(&self, address: &str) -> MemberId {
+        let email = EmailAddress::parse(address).unwrap();
+        self.app.db.read(move |conn| members::find_by_email(conn, &email)).await.unwrap().expect("a member")
+    }
+
+    /// Puts something on every page of staff, and a word that is much too long wherever one can be typed.
+    pub async fn fills_up(&self, long: &'static str) {
+        let now = self.app.now();
+        self.app
+            .db
+            .write(move |conn| {
+                let email = EmailAddress::parse("ada@reader.test").expect("an address");
+                let ada = members::find_by_email(conn, &email)?.expect("a member");
+                notes::add(conn, ada, long, long, now)?;
+                labels::set(conn, ada, &[long.to_owned(), "press".to_owned()], now)?;
+                newsletters::add(conn, &long[..100], Some(long), now)?;
+                suppression::hold_by_staff(conn, &email, long, now)?;
+                for number in 0..60 {
+                    let email = EmailAddress::parse(&format!("{}{number}@reader.test", &long[..50].replace('ä', "a")));
+                    let email = email.expect("an address");
+                    let new = members::Imported { email: &email, name: Some(long), language: None, created_at: now };
+                    members::bring_in(conn, &new, now)?;
+                }
+                let request = serde_json::json!({"deed": {"label": "x"}, "whom": {"chosen": []}, "undo_s": 1800});
+                jobs::add(conn, jobs::Kind::Bulk, &request, long, 0, now)?;
+                Ok(())
+            })
+            .await
+            .unwrap();
     }
 
     /// The address at the end of a newsletter-like mail.

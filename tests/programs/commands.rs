@@ -23,6 +23,8 @@ fn help_names_every_command() {
         "offers",
         "comps",
         "billing",
+        "staff",
+        "audit",
     ] {
         assert!(help.contains(&format!("  {command}")), "{command} is missing:\n{help}");
         let output = bare(&[command, "--help"]).output().unwrap();

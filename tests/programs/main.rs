@@ -4,6 +4,7 @@ mod commands;
 mod crashes;
 mod demo;
 mod serving;
+mod staff;
 #[path = "../support/mod.rs"]
 mod support;
 
