@@ -30,12 +30,17 @@ const IMPORTED: usize = 60_000;
 /// A database of so many members, made by the database itself and kept between runs.
 fn ready(folder: &Path, postgres: Option<&str>, members: usize) -> anyhow::Result<People> {
     let database = match postgres {
-        Some(server) => DatabaseUrl::Postgres(format!("{}/bench_staff", server.rsplit_once('/').context("postgres://…/postgres")?.0)),
+        Some(server) => DatabaseUrl::Postgres(format!(
+            "{}/bench_staff",
+            server.rsplit_once('/').context("postgres://…/postgres")?.0
+        )),
         None => DatabaseUrl::Sqlite(folder.join("staff.db")),
     };
     let mark = folder.join(if postgres.is_some() { "staff-postgres.txt" } else { "staff-sqlite.txt" });
     let people = People { folder: folder.to_owned(), database, sessions: Vec::new() };
-    if std::fs::read_to_string(&mark).is_ok_and(|text| text == members.to_string()) && db::open_beside(&people.database).is_ok() {
+    if std::fs::read_to_string(&mark).is_ok_and(|text| text == members.to_string())
+        && db::open_beside(&people.database).is_ok()
+    {
         return Ok(people);
     }
     let _ = std::fs::remove_file(&mark);
@@ -71,7 +76,9 @@ fn filling(conn: &Conn, members: usize, now: i64) -> String {
         )
     } else {
         (
-            format!("WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < {members}) SELECT n FROM count"),
+            format!(
+                "WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < {members}) SELECT n FROM count"
+            ),
             "unhex(printf('%08x%016x', at / 1000, n))",
             "randomblob(16)",
         )
@@ -119,7 +126,8 @@ fn signs_in(people: &People) -> anyhow::Result<String> {
             let given = Given { email: None, name: "Olga", password: "no password" };
             links::redeem(conn, &rules.key, &token, &given, &Actor::command(), now)?;
         }
-        let account = accounts::find_by_email(conn, &email)?.ok_or_else(|| DbError::Corrupt("no account".to_owned()))?;
+        let account =
+            accounts::find_by_email(conn, &email)?.ok_or_else(|| DbError::Corrupt("no account".to_owned()))?;
         signin::enter(conn, &rules, &account, &place, false, now)
     })?;
     Ok(token.reveal().to_owned())
@@ -132,7 +140,8 @@ struct Desk {
 
 impl Desk {
     fn get(&self, path: &str) -> Vec<u8> {
-        format!("GET /admin/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: readership-staff={}\r\n\r\n", self.cookie).into_bytes()
+        format!("GET /admin/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: readership-staff={}\r\n\r\n", self.cookie)
+            .into_bytes()
     }
 
     fn post(&self, path: &str, kind: &str, body: &[u8]) -> anyhow::Result<TcpStream> {
@@ -164,7 +173,9 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
     table.say(&format!("{kind} with {members} members, one connection, {seconds} s each"));
 
     let page = desk.text("members/?q=reader777")?;
-    let id = page.split("/admin/members/").find_map(|part| part.get(..24).filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit())));
+    let id = page
+        .split("/admin/members/")
+        .find_map(|part| part.get(..24).filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit())));
     let member = format!("members/{}/", id.context("somebody is found")?);
     let newest = desk.text("members/")?;
     let option = |name: &str| {
@@ -172,7 +183,12 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
         list.split("value=\"").nth(2).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
     };
     let (newsletter, label) = (option("newsletter"), option("label"));
-    let tier = newest.split("name=\"tier\"").nth(1).and_then(|list| list.split("value=\"").nth(3)).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let tier = newest
+        .split("name=\"tier\"")
+        .nth(1)
+        .and_then(|list| list.split("value=\"").nth(3))
+        .and_then(|rest| rest.split('"').next())
+        .unwrap_or_default();
     let plan = Plan { connections: 1, time: Duration::from_secs(seconds) };
     let pages = [
         ("home", String::new()),
@@ -186,13 +202,19 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
         ("on a newsletter", format!("members/?newsletter={newsletter}")),
         ("with a label", format!("members/?label={label}")),
         ("payers of German with a label", format!("members/?status=paid&language=de&label={label}")),
-        ("on a newsletter, German, not seen for a year", format!("members/?newsletter={newsletter}&language=de&seen=-365")),
+        (
+            "on a newsletter, German, not seen for a year",
+            format!("members/?newsletter={newsletter}&language=de&seen=-365"),
+        ),
         ("one month, by address", "members/?from=2025-03-01&to=2025-03-31&sort=address".to_owned()),
         ("nobody fits: free and to be erased", "members/?status=free&mail=leaving".to_owned()),
         ("search by address", "members/?q=reader77".to_owned()),
         ("search by name", "members/?q=Reader+77".to_owned()),
         ("search, nobody", "members/?q=zzz".to_owned()),
-        ("a page deep in the list", format!("members/?after={}", member.trim_start_matches("members/").trim_end_matches('/'))),
+        (
+            "a page deep in the list",
+            format!("members/?after={}", member.trim_start_matches("members/").trim_end_matches('/')),
+        ),
         ("one member", member),
         ("newsletters", "newsletters/".to_owned()),
         ("tiers and offers", "tiers/".to_owned()),
@@ -208,7 +230,10 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
     let before = program.memory()?;
     let begun = Instant::now();
     let (mut rows, mut bytes) = (0_usize, 0_usize);
-    let mut answer = BufReader::with_capacity(1 << 18, desk.post("members/export/", "application/x-www-form-urlencoded", b"filter=")?);
+    let mut answer = BufReader::with_capacity(
+        1 << 18,
+        desk.post("members/export/", "application/x-www-form-urlencoded", b"filter=")?,
+    );
     loop {
         let some = answer.fill_buf()?;
         if some.is_empty() {
@@ -220,7 +245,14 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
         answer.consume(length);
     }
     let rate = rows as f64 / begun.elapsed().as_secs_f64();
-    table.fact("export as CSV", format!("{rows} members, {} MiB, {rate:.0} rows/s; memory before: {before}; after: {}", bytes >> 20, program.memory()?));
+    table.fact(
+        "export as CSV",
+        format!(
+            "{rows} members, {} MiB, {rate:.0} rows/s; memory before: {before}; after: {}",
+            bytes >> 20,
+            program.memory()?
+        ),
+    );
 
     import(&desk, &program, &people, &mut table)?;
     table.fact("memory at the end", program.memory()?);
@@ -232,14 +264,18 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
 fn import(desk: &Desk, program: &Program, people: &People, table: &mut Table) -> anyhow::Result<()> {
     let boundary = "benchboundary";
     let run = Clock::system().now().millis();
-    let mut body = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"consent\"\r\n\r\nThey ticked the box in our shop.\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"many.csv\"\r\nContent-Type: text/csv\r\n\r\nemail,name,labels\n");
+    let mut body = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"consent\"\r\n\r\nThey ticked the box in our shop.\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"many.csv\"\r\nContent-Type: text/csv\r\n\r\nemail,name,labels\n"
+    );
     for number in 0..IMPORTED {
         body += &format!("new{run}-{number}@example.org,New Reader {number},new\n");
     }
     body += &format!("\r\n--{boundary}--\r\n");
     let mut answer = String::new();
-    desk.post("jobs/import/", &format!("multipart/form-data; boundary={boundary}"), body.as_bytes())?.read_to_string(&mut answer)?;
-    let page = answer.split("/admin/").nth(1).and_then(|rest| rest.split('?').next()).context("the file is taken")?.to_owned();
+    desk.post("jobs/import/", &format!("multipart/form-data; boundary={boundary}"), body.as_bytes())?
+        .read_to_string(&mut answer)?;
+    let page =
+        answer.split("/admin/").nth(1).and_then(|rest| rest.split('?').next()).context("the file is taken")?.to_owned();
     let done = |words: &str| -> anyhow::Result<Duration> {
         let begun = Instant::now();
         while !desk.text(&page)?.contains(words) {

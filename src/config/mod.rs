@@ -83,6 +83,11 @@ const PLAIN_KEYS: &[(&str, &str, &str)] = &[
         "currency and suggested amount in its minor unit, such as usd:500, to take one-time payments of a chosen amount",
     ),
     ("READERSHIP_TRUSTED_PROXIES", "", "networks (10.0.0.0/8, ::1) whose X-Forwarded-For counts, separated by commas"),
+    (
+        "READERSHIP_DNS_RESOLVER",
+        "the system's",
+        "address and port of the resolver that the sender's records are looked up with",
+    ),
     ("READERSHIP_METRICS_LISTEN", "", "address and port of /metrics"),
     ("READERSHIP_LOG", "info", "what is logged: error, warn, info, debug, or a filter per module"),
     ("READERSHIP_LOG_FORMAT", "text", "text or json"),
@@ -194,6 +199,8 @@ pub struct Settings {
     pub stripe: Option<StripeSettings>,
     pub donations: Option<Donations>,
     pub trusted_proxies: Vec<Network>,
+    /// `None`: the system's.
+    pub dns_resolver: Option<SocketAddr>,
     pub metrics_listen: Option<SocketAddr>,
     pub log: String,
     pub log_json: bool,
@@ -236,6 +243,7 @@ impl Settings {
             stripe: None,
             donations: None,
             trusted_proxies: Vec::new(),
+            dns_resolver: None,
             metrics_listen: None,
             log: "info".to_owned(),
             log_json: false,
@@ -334,6 +342,7 @@ impl Settings {
             source.list("READERSHIP_TRUSTED_PROXIES", "an address or a network, such as 10.0.0.0/8", |text| {
                 text.parse().ok()
             });
+        settings.dns_resolver = source.parsed("READERSHIP_DNS_RESOLVER", "an address and a port");
         settings.metrics_listen = source.parsed("READERSHIP_METRICS_LISTEN", "an address and a port");
         if let Some(log) = source.text("READERSHIP_LOG") {
             settings.log = log;

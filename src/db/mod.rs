@@ -102,7 +102,11 @@ impl Db {
             "the schema of the database and this program differ; run `readership migrate` with the newer one"
         );
         Ok(Self {
-            inner: Arc::new(Inner { threads: threads::start(url, bounds, None)?, url: url.clone(), lock: Mutex::default() }),
+            inner: Arc::new(Inner {
+                threads: threads::start(url, bounds, None)?,
+                url: url.clone(),
+                lock: Mutex::default(),
+            }),
         })
     }
 
@@ -114,7 +118,11 @@ impl Db {
         };
         migrate::run(url)?;
         Ok(Self {
-            inner: Arc::new(Inner { threads: threads::start(url, bounds, watch)?, url: url.clone(), lock: Mutex::new(lock) }),
+            inner: Arc::new(Inner {
+                threads: threads::start(url, bounds, watch)?,
+                url: url.clone(),
+                lock: Mutex::new(lock),
+            }),
         })
     }
 

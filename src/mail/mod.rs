@@ -6,6 +6,8 @@
 
 pub mod billing_letters;
 pub mod contents;
+pub mod dkim;
+pub mod dns;
 pub mod letters;
 pub mod message;
 pub mod outbox;

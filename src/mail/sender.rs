@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::contents;
+use super::dkim;
 use super::message::{self, Outgoing};
 use super::outbox::{self, Claimed, Lane, Next, Node, Tried};
 use super::smtp::{Connection, SendError, SmtpServer};
@@ -79,6 +80,7 @@ struct Shared {
     connections: Semaphore,
     other: Semaphore,
     idle: Mutex<VecDeque<(Connection, Instant)>>,
+    signers: dkim::Kept,
 }
 
 /// How long the worker rests when nothing is due and nobody wakes it.
@@ -92,6 +94,7 @@ const LAST_MAILS: Duration = Duration::from_secs(20);
 pub async fn run(sender: Sender, mut stop: watch::Receiver<bool>) {
     let connections = usize::try_from(sender.settings.sending.connections).unwrap_or(1);
     let shared = Arc::new(Shared {
+        signers: dkim::Kept::default(),
         connections: Semaphore::new(connections),
         other: Semaphore::new(connections.saturating_sub(2).max(1)),
         idle: Mutex::new(VecDeque::new()),
@@ -258,19 +261,27 @@ impl Shared {
     /// Renders the mail from what stands in the database now. `None`: what it is about is over.
     async fn build(&self, mail: &Claimed) -> Result<Option<Outgoing>, Tried> {
         let (settings, policy) = (Arc::clone(&self.sender.settings), self.sender.policy.clone());
-        let (about, now) = (mail.clone(), self.sender.clock.now());
+        let (about, signers, now) = (mail.clone(), self.signers.clone(), self.sender.clock.now());
         let letter = self
             .sender
             .db
-            .read(move |conn| contents::read(conn, &settings, &policy, &about, now))
+            .read(move |conn| {
+                let Some(letter) = contents::read(conn, &settings, &policy, &about, now)? else { return Ok(None) };
+                let domain = settings.mail_from.as_ref().map_or("", |from| from.address.domain());
+                Ok(Some((letter, signers.of(conn, &policy.key, domain)?)))
+            })
             .await
             .map_err(|error| Tried::Deferred(error.to_string()))?;
-        let Some(letter) = letter else {
+        let Some((letter, signer)) = letter else {
             return Ok(None);
         };
-        message::compose(&self.sender.settings, mail, &letter)
-            .map(Some)
-            .map_err(|error| Tried::Refused(error.to_string()))
+        let mut outgoing = message::compose(&self.sender.settings, mail, &letter)
+            .map_err(|error| Tried::Refused(error.to_string()))?;
+        if let Some(signer) = signer {
+            let signed = signer.sign(&outgoing.bytes, now);
+            outgoing.bytes = signed.ok_or_else(|| Tried::Deferred("the mail could not be signed".to_owned()))?;
+        }
+        Ok(Some(outgoing))
     }
 
     async fn suppress(&self, recipient: &str, detail: String) {

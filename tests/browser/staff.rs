@@ -179,7 +179,9 @@ async fn every_page_of_staff_is_fit_for_work() {
     let desk = Desk::of_owner(&newsroom, Script::On).await;
     let page = &desk.browser;
     let mut faults = Vec::new();
-    for (name, path) in [("home-empty", ""), ("members-empty", "members/"), ("jobs-empty", "jobs/"), ("mail-empty", "mail/")] {
+    for (name, path) in
+        [("home-empty", ""), ("members-empty", "members/"), ("jobs-empty", "jobs/"), ("mail-empty", "mail/")]
+    {
         desk.opens(path).await;
         faults.extend(faults_at_work(page, &format!("staff-{name}")).await);
     }
@@ -203,6 +205,7 @@ async fn every_page_of_staff_is_fit_for_work() {
         ("events", "billing/events/"),
         ("mail", "mail/"),
         ("suppression", "mail/suppression/"),
+        ("sender", "mail/sender/"),
         ("jobs", "jobs/"),
         ("import", "jobs/import/"),
         ("footer", "footer/"),
@@ -219,7 +222,12 @@ async fn every_page_of_staff_is_fit_for_work() {
         desk.opens(path).await;
         faults.extend(faults_at_work(page, &format!("staff-{name}")).await);
     }
-    for (name, path, link) in [("job", "jobs/", "tbody a"), ("tier", "tiers/", "tbody tr:last-child th a"), ("newsletter", "newsletters/", "tbody a"), ("staff-one", "staff/", "tbody a")] {
+    for (name, path, link) in [
+        ("job", "jobs/", "tbody a"),
+        ("tier", "tiers/", "tbody tr:last-child th a"),
+        ("newsletter", "newsletters/", "tbody a"),
+        ("staff-one", "staff/", "tbody a"),
+    ] {
         desk.opens(path).await;
         desk.chooses(link).await;
         page.waits_for("h1").await;

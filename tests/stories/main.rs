@@ -21,6 +21,7 @@ mod pages_of_staff;
 mod paying;
 mod permutations;
 mod plans;
+mod sending_as;
 mod sessions;
 mod shapes;
 mod signing_in;

@@ -101,9 +101,8 @@ story! {
         let member = world.member("ada@example.org").await;
         let key = world.app().policy.key.clone();
         let content = world.look(move |conn| Ok(readership::staff::api_keys::show(conn, &key, readership::staff::api_keys::Kind::Content)?.shown)).await;
-        for (method, path, who, takes_proof) in published() {
+        for (method, path, who, _) in published() {
             let everybody = who == ["everybody"];
-            let any = who == ["every account"];
             for nobody in [&world.visitor(), &member] {
                 let wanted = if everybody { Door::Open } else { Door::SignIn };
                 assert_eq!(knocks(nobody, &method, &path).await, wanted, "{method} {path} for nobody");
@@ -112,14 +111,13 @@ story! {
             assert_eq!(knocks(&world.visitor(), &method, &with_key).await, if everybody { Door::Open } else { Door::SignIn });
         }
         for role in Role::ALL {
-            for (number, (method, path, who, takes_proof)) in published().into_iter().enumerate() {
+            for (number, (method, path, who, _)) in published().into_iter().enumerate() {
                 if who == ["everybody"] { continue; }
                 // A fresh account each time: some of these forms sign out.
                 let person = world.staff_named(&format!("{role}{number}@rexwire.test"), role).await;
                 let may = who == ["every account"] || who.contains(&role.to_string());
                 let wanted = if may { Door::Open } else { Door::NotAllowed };
                 assert_eq!(knocks(&person, &method, &path).await, wanted, "{method} {path} as {role}");
-                let _ = takes_proof;
             }
         }
         let stale = world.staff_named("stale@rexwire.test", Role::Owner).await;

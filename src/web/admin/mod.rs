@@ -21,6 +21,7 @@ pub mod members;
 pub mod newsletters;
 pub mod offers;
 pub mod routes;
+pub mod sender;
 pub mod settings;
 pub mod signin;
 pub mod staff;

@@ -7,8 +7,8 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 use super::error::AdminError;
 use super::gate::{Needs, gate};
 use super::{
-    account, audit, billing, footer, home, jobs, join, mail, members, newsletters, offers, settings, signin, staff,
-    tiers,
+    account, audit, billing, footer, home, jobs, join, mail, members, newsletters, offers, sender, settings, signin,
+    staff, tiers,
 };
 use crate::staff::roles::Right;
 
@@ -125,6 +125,10 @@ pub fn all() -> Vec<Address> {
         GET "/admin/mail/suppression" May(Right::Look), mail::show_held;
         POST "/admin/mail/suppression/lift" May(Right::Help), mail::lift;
         POST "/admin/mail/suppression/add" May(Right::Help), mail::hold;
+        GET "/admin/mail/sender" May(Right::Settings), sender::show;
+        POST "/admin/mail/sender/keys" Fresh(Right::Settings), sender::make_key;
+        POST "/admin/mail/sender/keys/{id}/use" Fresh(Right::Settings), sender::use_key;
+        POST "/admin/mail/sender/keys/{id}/remove" Fresh(Right::Settings), sender::remove_key;
         GET "/admin/footer" May(Right::Look), footer::show;
         GET "/admin/footer/preview" May(Right::Look), footer::preview;
         GET "/admin/settings" May(Right::Settings), settings::show;

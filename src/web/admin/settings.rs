@@ -53,7 +53,13 @@ const GROUPS: [Group; 5] = [
         id: "mail",
         title: "Mail",
         hint: "Afterwards, under Mail, send a test to yourself.",
-        keys: &["READERSHIP_SMTP_URL", "READERSHIP_MAIL_FROM", "READERSHIP_SUPPORT_EMAIL", "READERSHIP_WELCOME_MAIL"],
+        keys: &[
+            "READERSHIP_SMTP_URL",
+            "READERSHIP_MAIL_FROM",
+            "READERSHIP_SUPPORT_EMAIL",
+            "READERSHIP_WELCOME_MAIL",
+            "READERSHIP_DNS_RESOLVER",
+        ],
         numbers: &["READERSHIP_SMTP_"],
     },
     Group {
