@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Job, note_member};
+use crate::billing::subscriptions as paid;
 use crate::clock::Timestamp;
 use crate::db::schema::members;
 use crate::db::{Conn, DbError, DbResult};
@@ -76,6 +77,10 @@ pub fn step(conn: &mut Conn, job: &mut Job, now: Timestamp) -> DbResult<bool> {
                     false
                 }
             },
+            Deed::Erase if is_charged(conn, *member)? => {
+                count(job, "paying");
+                false
+            }
             Deed::Erase => erase(conn, *member, erase_at, now)?,
         };
         if changed {
@@ -132,6 +137,12 @@ pub(super) fn why_not(conn: &mut Conn, member: MemberId, list: NewsletterId) -> 
         return Ok(Some("held"));
     }
     Ok(subscriptions::left(conn, member, list)?.then_some("left"))
+}
+
+/// Whether Stripe goes on charging somebody: nobody who was erased goes on paying.
+pub fn is_charged(conn: &mut Conn, member: MemberId) -> DbResult<bool> {
+    let all = paid::of_member(conn, member)?;
+    Ok(all.iter().any(|one| one.is_live() && !one.cancel_at_period_end))
 }
 
 /// Erases an account when there was time to take it back; newsletters stay until then.

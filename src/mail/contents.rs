@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::db::{Conn, DbResult};
 use crate::members::address::EmailAddress;
 use crate::members::{self, email_change};
-use crate::newsletters::unsubscribing;
+use crate::newsletters::{editing, unsubscribing};
 use crate::signin::links::{self, LinkState};
 use crate::signin::{Policy, codes};
 use crate::staff;
@@ -122,5 +122,11 @@ fn welcome(
         return Ok(None);
     }
     let language = reader.language.unwrap_or(settings.language);
-    Ok(Some(letters::welcome(settings, language, &policy.key, uuid, &reader.newsletters)))
+    let mut letter = letters::welcome(settings, language, &policy.key, uuid, &reader.newsletters);
+    if let ([only], Some(list)) = (reader.newsletters.as_slice(), &mut letter.list)
+        && let Some(own) = editing::find(conn, only.id)?
+    {
+        (list.sender_name, list.reply_to) = (own.sender_name, own.reply_to);
+    }
+    Ok(Some(letter))
 }

@@ -37,6 +37,9 @@ pub struct List {
     pub one_click: String,
     /// A page that asks, for the reader's eyes.
     pub page: String,
+    /// Who its mails come from, and where answers go, if it is otherwise than with all mails.
+    pub sender_name: Option<String>,
+    pub reply_to: Option<String>,
 }
 
 pub struct Button {
@@ -203,5 +206,5 @@ fn list(settings: &Settings, key: &SecretKey, member: Uuid, newsletters: &[Newsl
             uuid.map_or(everything.clone(), |uuid| format!("{everything}&newsletter={uuid}"))
         }
     };
-    List { id, one_click, page }
+    List { sender_name: None, reply_to: None, id, one_click, page }
 }

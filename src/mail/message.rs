@@ -69,8 +69,14 @@ pub fn compose(settings: &Settings, mail: &Claimed, letter: &Letter) -> Result<O
     let sender = settings.mail_from.as_ref().ok_or_else(|| Unsendable("no sender is set".to_owned()))?;
     let from = address(&sender.address)?;
     let to: Address = mail.recipient.parse().map_err(|_| Unsendable("the recipient is no address".to_owned()))?;
-    let name = sender.name.clone().unwrap_or_else(|| settings.site_title.clone());
-    let reply_to = settings.support_email.as_ref().map(address).transpose()?;
+    let list = letter.list.as_ref();
+    let own_name = list.and_then(|list| list.sender_name.clone());
+    let name = own_name.or_else(|| sender.name.clone()).unwrap_or_else(|| settings.site_title.clone());
+    let own_reply_to = list.and_then(|list| list.reply_to.as_deref()).and_then(|text| text.parse().ok());
+    let reply_to = match own_reply_to {
+        Some(own) => Some(own),
+        None => settings.support_email.as_ref().map(address).transpose()?,
+    };
 
     let mut builder = lettre::Message::builder()
         .from(Mailbox::new(Some(one_line(&name)), from.clone()))

@@ -158,6 +158,7 @@ async fn every_page(world: &World, member: &str) -> Vec<String> {
         "billing/events/",
         "mail/",
         "mail/suppression/",
+        "mail/sender/",
         "jobs/",
         "jobs/import/",
         "footer/",
@@ -346,7 +347,7 @@ paying! {
 
 story! {
     /// Newsletters: made, changed, ordered, archived.
-    async fn newsletters_are_made_and_changed(world: World) {
+    async fn newsletters_are_made_and_changed(world: World, with |settings| settings.welcome_mail = true) {
         let olga = world.staff(Role::Administrator).await;
         olga.did("newsletters/add/", &[("name", "Sunday"), ("description", "Long reads")]).await;
         assert_eq!(olga.does("newsletters/add/", &[("name", "Sunday")]).await.status, 422);
@@ -362,7 +363,10 @@ story! {
         olga.did(&format!("newsletters/{sunday}/move/"), &[("to", "up")]).await;
         let names = world.look(|conn| Ok(readership::newsletters::active(conn)?.into_iter().map(|list| list.name).collect::<Vec<_>>())).await;
         assert_eq!(names, ["Sunday Long Read", "REX Wire"]);
-        world.member("ada@example.org").await;
+        world.visitor().asks_with("subscribe", "ada@example.org", &[("newsletter", "sunday")]).await;
+        world.visitor().confirms(&world.newest_link("ada@example.org").await).await;
+        let welcome = world.nth_mail("ada@example.org", 2).await;
+        assert!(welcome.header("From").unwrap().contains("The desk") && welcome.header("Reply-To").unwrap().contains("desk@rexwire.test"));
         assert!(olga.looks_at("newsletters/").await.contains(&format!("newsletter={sunday}")));
         olga.did(&format!("newsletters/{sunday}/archive/"), &[]).await;
         assert_eq!(world.count("newsletters", "status = 'archived'").await, 1);
@@ -407,6 +411,12 @@ paying! {
         }
         assert_eq!(shop.count("payments", "refunded_minor = 250").await, 1, "sent three times, given back once");
         assert_eq!(shop.count("audit_log", "action = 'member.refund'").await, 1);
+        let olga = shop.staff(Role::Owner).await;
+        let refused = olga.does(&format!("{here}erase/"), &[]).await;
+        assert!(refused.status == 409 && refused.body.contains("goes on charging"), "{}", refused.body);
+        let asked = olga.does("members/bulk/", &[("filter", ""), ("whom", "all"), ("deed", "erase")]).await;
+        let run = olga.did("members/bulk/run/", &[("request", &hidden(&asked.body, "request")), ("once", "e")]).await;
+        assert_eq!(shop.job_rests(run.location()).await.number("paying"), 1);
         let other = shop.payer("bea@example.org", GOOD).await;
         drop(other);
         let bea = shop.id_of("bea@example.org").await;

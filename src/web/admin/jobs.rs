@@ -122,6 +122,7 @@ fn figures(job: &Job) -> Vec<(&'static str, i64)> {
             ("left", "left it themselves, and stay out"),
             ("held", "get no mail, and stay out"),
             ("leaving", "are leaving"),
+            ("paying", "still pay: end their subscriptions first"),
         ],
         Kind::Check | Kind::Import => &[
             ("new", "new"),

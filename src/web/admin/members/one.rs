@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::db::DbResult;
 use crate::ids::{MemberId, NewsletterId};
+use crate::jobs::bulk;
 use crate::members::preferences::{self, Changes, Place};
 use crate::members::profile::{self, MailSent, Moment, Profile};
 use crate::members::{export, labels, leaving, name, notes};
@@ -319,12 +320,21 @@ pub async fn take_out(app: web::Data<App>, staff: Staff, path: Path<String>) -> 
 pub async fn erase(app: web::Data<App>, staff: Staff, path: Path<String>) -> AdminResult<HttpResponse> {
     let id = known(&app, &path).await?;
     let wait = seconds(app.settings.staff.undo_s);
-    change(&app, &staff, move |conn, scribe, now| {
+    let erased = change(&app, &staff, move |conn, scribe, now| {
+        if bulk::is_charged(conn, id)? {
+            return Ok(false);
+        }
         leaving::erase_at(conn, id, now.plus(wait), now)?;
         let after = json!({"at": now.plus(wait).iso8601()});
-        scribe.record(conn, &Deed::to("member.erase", "member", id).with(after))
+        scribe.record(conn, &Deed::to("member.erase", "member", id).with(after))?;
+        Ok(true)
     })
     .await?;
+    if !erased {
+        return Err(AdminError::refused(
+            "They have a subscription that goes on charging money. End it first: nobody who was erased goes on paying.",
+        ));
+    }
     Ok(done(&app, &page_of(id), "erased"))
 }
 
