@@ -11,7 +11,6 @@ pub mod links;
 pub mod notices;
 pub mod once;
 pub mod passwords;
-pub mod problems;
 pub mod roles;
 pub mod second_factor;
 pub mod sessions;

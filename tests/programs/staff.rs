@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use diesel::RunQueryDsl;
+use readership::db::Conn;
+
 use crate::process;
 use crate::support::people::Person;
 use crate::support::program::{Installation, Program, errors, printed};
@@ -114,5 +117,63 @@ process! {
         assert_eq!(title().await, "Harbour Post", "after a restart too");
         let (status, _) = program.told("TERM").await;
         assert!(status.success());
+    }
+}
+
+/// How many rows there are.
+fn count(installation: &Installation, sql: &str) -> i64 {
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let query = diesel::sql_query(format!("SELECT count(*) AS count FROM {sql}"));
+    let counted: Count = match readership::db::open_beside(&installation.database()).unwrap() {
+        Conn::Postgres(mut conn) => query.get_result(&mut conn).unwrap(),
+        Conn::Sqlite(mut conn) => query.get_result(&mut conn).unwrap(),
+    };
+    counted.count
+}
+
+process! {
+    /// D6: killed again and again in the middle of an import, it goes on from the last row that was
+    /// committed; nobody comes in twice, and nobody is left out.
+    async fn d6_an_import_that_is_killed_goes_on(installation: Installation) {
+        const MEMBERS: i64 = 4_000;
+        let start = || {
+            let mut command = installation.command(&["serve"]);
+            command.env("READERSHIP_STAFF_SECOND_FACTOR", "0");
+            Program::start(command)
+        };
+        let mut program = start();
+        let olga = owner(&installation, &program).await;
+        let csv: String =
+            std::iter::once("email\n".to_owned()).chain((0..MEMBERS).map(|n| format!("r{n}@example.org\n"))).collect();
+        let sent = olga.sends_in(&csv, &[("consent", "They ticked the box in our shop.")]).await;
+        let id = sent.location().split("jobs/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        let until = async |sql: &str, least: i64| {
+            let begun = Instant::now();
+            while count(&installation, sql) < least {
+                assert!(begun.elapsed() < 2 * PATIENCE, "{sql}");
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        until("jobs WHERE state = 'checked'", 1).await;
+        olga.did(&format!("jobs/{id}/start/"), &[]).await;
+        for part in 1..4 {
+            until("members", part * MEMBERS / 5).await;
+            program.kill();
+            // A node that died holds its lease for a minute; nobody waits for that here.
+            let mut conn = readership::db::open_beside(&installation.database()).unwrap();
+            readership::db::execute(&mut conn, "UPDATE jobs SET lease_until = 0").unwrap();
+            drop(conn);
+            program = start();
+        }
+        until("jobs WHERE state = 'done'", 1).await;
+        assert_eq!(count(&installation, "members"), MEMBERS);
+        assert_eq!(count(&installation, "member_events WHERE kind = 'imported'"), MEMBERS);
+        let report = olga.looks_at(&format!("jobs/{id}/")).await;
+        assert!(report.contains(&format!("<strong>{MEMBERS}</strong>new")), "{report}");
+        drop(program);
     }
 }

@@ -9,12 +9,12 @@ use super::error::AdminResult;
 use super::frame::{self, Frame};
 use super::gate::Staff;
 use super::members::list::grouped;
+use super::problems::{self, Problem};
 use super::query;
 use crate::app::App;
 use crate::billing::money::Money;
 use crate::billing::tiers::{self, Kind};
 use crate::staff::figures::{self, Told};
-use crate::staff::problems::{self, Problem};
 
 /// Something to do first.
 struct Step {

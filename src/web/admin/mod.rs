@@ -20,6 +20,7 @@ pub mod mail;
 pub mod members;
 pub mod newsletters;
 pub mod offers;
+pub mod problems;
 pub mod routes;
 pub mod sender;
 pub mod settings;
