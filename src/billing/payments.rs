@@ -60,12 +60,11 @@ pub fn of_member(conn: &mut Conn, member: MemberId, charge: &str) -> DbResult<Op
         .optional()?)
 }
 
+/// A payment, and whose it is.
+pub type PaymentOf = (Payment, Option<(MemberId, String)>);
+
 /// Payments before a moment, the newest first, each with whose it is if that is known.
-pub fn before(
-    conn: &mut Conn,
-    moment: Option<(Timestamp, String)>,
-    most: i64,
-) -> DbResult<Vec<(Payment, Option<(MemberId, String)>)>> {
+pub fn before(conn: &mut Conn, moment: Option<(Timestamp, String)>, most: i64) -> DbResult<Vec<PaymentOf>> {
     let mut query = payments::table
         .inner_join(stripe_customers::table)
         .order((payments::paid_at.desc(), payments::id.desc()))

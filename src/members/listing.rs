@@ -8,7 +8,7 @@
 mod filter;
 mod sources;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
@@ -22,10 +22,10 @@ pub use filter::{Day, Filter, Mail, Seen, Sort};
 use sources::Source;
 
 /// Members that are few enough to be read all at once.
-const FEW: i64 = 10_000;
+const FEW: i64 = 5_000;
 /// Members looked at for one page.
-const AT_MOST: usize = 10_000;
-/// Members looked at in one query.
+const AT_MOST: usize = 5_000;
+/// Members looked at in one query, at most: the first query of a page asks for no more than fit on it.
 const CHUNK: i64 = 1_000;
 
 /// A member in a list.
@@ -121,18 +121,19 @@ fn scan(
 ) -> DbResult<Page> {
     let (mut page, mut at, mut looked_at) = (Page::default(), after.map(str::to_owned), 0);
     let mut places: Vec<String> = Vec::new();
-    let chunk = if filter.is_of_one_source() { i64::try_from(most + 1).unwrap_or(CHUNK) } else { CHUNK };
+    let mut chunk = i64::try_from(most + 1).unwrap_or(CHUNK);
     loop {
         let some = next(conn, at.as_deref(), chunk)?;
-        let ids: Vec<MemberId> = some.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<MemberId> = some.iter().map(|(id, _)| *id).filter(|id| filter.may_be(*id)).collect();
         let fits = fitting(conn, filter, &ids, now)?;
+        let mut fits: HashMap<MemberId, Listed> = fits.into_iter().map(|one| (one.id, one)).collect();
         for (id, place) in &some {
-            if let Some(one) = fits.iter().find(|one| one.id == *id) {
+            if let Some(one) = fits.remove(id) {
                 if page.members.len() == most {
                     page.next = places.pop();
                     return Ok(page);
                 }
-                page.members.push(one.clone());
+                page.members.push(one);
                 places.push(place.clone());
             }
             at = Some(place.clone());
@@ -144,6 +145,7 @@ fn scan(
         if looked_at >= AT_MOST {
             return Ok(Page { next: at, is_cut: true, ..page });
         }
+        chunk = (chunk * 4).min(CHUNK);
     }
 }
 
@@ -254,7 +256,7 @@ pub fn count(conn: &mut Conn, filter: &Filter, now: Timestamp) -> DbResult<i64> 
     if filter.is_all() {
         return Ok(members::table.count().get_result(conn)?);
     }
-    if let Some(list) = filter.newsletter.filter(|_| filter.is_of_one_source()) {
+    if let Some(list) = filter.newsletter_alone() {
         let on_it = newsletter_subscriptions::table.filter(newsletter_subscriptions::newsletter_id.eq(list));
         return Ok(on_it.count().get_result(conn)?);
     }

@@ -62,7 +62,7 @@ pub struct Agreed {
 }
 
 /// A browser somebody is signed in with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Queryable)]
 pub struct Device {
     pub browser: Option<String>,
     pub signed_in_at: Timestamp,
@@ -199,21 +199,12 @@ fn agreed_by(conn: &mut Conn, member: MemberId, names: &[(NewsletterId, String)]
 }
 
 fn devices_of(conn: &mut Conn, member: MemberId) -> DbResult<Vec<Device>> {
-    let rows: Vec<(Option<String>, Timestamp, Timestamp, Option<Vec<u8>>)> = sessions::table
+    Ok(sessions::table
         .filter(sessions::member_id.eq(member))
         .order(sessions::last_used_at.desc())
         .limit(MOST)
-        .select((sessions::agent, sessions::created_at, sessions::last_used_at, sessions::staff_id))
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(browser, signed_in_at, last_used_at, staff)| Device {
-            browser,
-            signed_in_at,
-            last_used_at,
-            is_of_staff: staff.is_some(),
-        })
-        .collect())
+        .select((sessions::agent, sessions::created_at, sessions::last_used_at, sessions::staff_id.is_not_null()))
+        .load(conn)?)
 }
 
 type MailRow = (String, String, i32, Option<String>, Timestamp, Option<Timestamp>);

@@ -132,7 +132,7 @@ pub fn from_command(
         conn,
         key,
         &Actor::command(),
-        &Deed::to("staff.invite", "staff", &email.as_given()).with(json!({"role": role.as_str()})),
+        &Deed::to("staff.invite", "staff", email.as_given()).with(json!({"role": role.as_str()})),
         now,
     )?;
     Ok(token(key, id))

@@ -151,8 +151,10 @@ fn device_id(session: &[u8]) -> String {
     HEXLOWER.encode(&secrets::sha256(session)[..12])
 }
 
+type DeviceRow = (Vec<u8>, Option<String>, String, Timestamp, Timestamp);
+
 pub fn devices(conn: &mut Conn, settings: &Settings, visitor: &Visitor, now: Timestamp) -> DbResult<Vec<Device>> {
-    let rows: Vec<(Vec<u8>, Option<String>, String, Timestamp, Timestamp)> = staff_sessions::table
+    let rows: Vec<DeviceRow> = staff_sessions::table
         .filter(staff_sessions::staff_id.eq(visitor.id))
         .filter(staff_sessions::last_used_at.gt(now.minus(seconds(settings.session_idle_s))))
         .filter(staff_sessions::created_at.gt(now.minus(seconds(settings.session_absolute_s))))

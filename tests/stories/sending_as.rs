@@ -42,7 +42,7 @@ story! {
         let olga = world.staff(Role::Owner).await;
         olga.did("mail/sender/keys/", &[]).await;
         let key = world.look(|conn| dkim::of_domain(conn, "rexwire.test")).await.remove(0);
-        assert!(olga.looks_at("mail/sender/").await.contains(&key.record().replace('+', "+")));
+        assert!(olga.looks_at("mail/sender/").await.contains(&key.record()));
         let early = olga.does(&format!("mail/sender/keys/{}/use/", key.selector), &[]).await;
         assert_eq!(early.status, 409, "nobody could look it up yet");
         zone.says(&key.name(), &key.record());
@@ -93,8 +93,8 @@ story! {
             let body = bodies[number % bodies.len()].repeat(1 + number % 5);
             let fold = ["", "\r\n ", "\r\n\t", " \r\n  "][number % 4];
             let subject = format!("=?utf-8?q?{}?={fold} {}", "=C3=A4".repeat(number % 40), "x".repeat(1 + number % 300));
-            let reply = if number % 3 == 0 { "Reply-To: desk@rexwire.test\r\n" } else { "" };
-            let list = if number % 2 == 0 { "List-Unsubscribe: <https://m.example/u>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" } else { "" };
+            let reply = if number.is_multiple_of(3) { "Reply-To: desk@rexwire.test\r\n" } else { "" };
+            let list = if number.is_multiple_of(2) { "List-Unsubscribe: <https://m.example/u>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" } else { "" };
             let mail = format!("From:  \"Wire\"{fold} <wire@rexwire.test>\r\nTo: a{number}@example.org\r\n{reply}SUBJECT: {subject} \r\nDate: Fri, 27 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n{list}\r\n{body}");
             signer.sign(mail.as_bytes(), now).unwrap()
         }).collect();

@@ -5,8 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 /// Records by name and type.
+type Records = HashMap<(String, u16), Vec<Vec<u8>>>;
+
 #[derive(Clone, Default)]
-pub struct Zone(Arc<Mutex<HashMap<(String, u16), Vec<Vec<u8>>>>>);
+pub struct Zone(Arc<Mutex<Records>>);
 
 const A: u16 = 1;
 const PTR: u16 = 12;

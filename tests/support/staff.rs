@@ -64,13 +64,10 @@ impl Person {
     }
 
     /// The same, and it is done.
-    #[track_caller]
-    pub fn did<'a>(&'a self, path: &'a str, fields: &'a [(&'a str, &'a str)]) -> impl Future<Output = Answer> + 'a {
-        async move {
-            let answer = self.does(path, fields).await;
-            assert_eq!(answer.status, 303, "{path}: {}", answer.body);
-            answer
-        }
+    pub async fn did(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let answer = self.does(path, fields).await;
+        assert_eq!(answer.status, 303, "{path}: {}", answer.body);
+        answer
     }
 
     /// Opens a page of staff.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Listed;
 use crate::clock::Timestamp;
-use crate::ids::{LabelId, NewsletterId, TierId};
+use crate::ids::{LabelId, MemberId, NewsletterId, TierId};
 
 /// When somebody was last seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Sort {
 }
 
 /// A moment and an id as one text.
-pub fn seen_key(millis: i64, id: crate::ids::MemberId) -> String {
+pub fn seen_key(millis: i64, id: MemberId) -> String {
     format!("{millis:016}:{id}")
 }
 
@@ -207,12 +207,10 @@ impl Filter {
         self.fields().into_iter().all(|(name, _)| name == "sort")
     }
 
-    /// One source alone gives exactly those who fit, so that no more are looked at than are shown.
-    pub fn is_of_one_source(&self) -> bool {
-        let fields: Vec<&str> =
-            self.fields().into_iter().map(|(name, _)| name).filter(|name| *name != "sort").collect();
-        fields.iter().all(|name| *name == "q")
-            || (fields.len() == 1 && ["status", "newsletter", "label", "language"].contains(&fields[0]))
+    /// The newsletter, if nothing else is asked for.
+    pub fn newsletter_alone(&self) -> Option<NewsletterId> {
+        let is_alone = self.fields().into_iter().all(|(name, _)| matches!(name, "newsletter" | "sort"));
+        self.newsletter.filter(|_| is_alone)
     }
 
     /// What can be told of the member's own row.
@@ -237,6 +235,12 @@ impl Filter {
     /// The moments between which ids were made, as ids sort by time.
     pub(super) fn made_between(&self) -> (Option<Timestamp>, Option<Timestamp>) {
         (self.created_from.map(|day| day.0), self.created_to.map(Day::end))
+    }
+
+    /// What an id alone tells: whether it was made at a time that is asked for.
+    pub(super) fn may_be(&self, id: MemberId) -> bool {
+        let (from, to) = self.made_between();
+        from.is_none_or(|from| id >= MemberId::edge(from)) && to.is_none_or(|to| id < MemberId::edge(to))
     }
 }
 

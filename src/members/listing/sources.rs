@@ -182,18 +182,16 @@ fn last_with(prefix: &str) -> String {
 pub fn addresses(conn: &mut Conn, prefix: &str, after: Option<&str>, most: i64) -> DbResult<Vec<(MemberId, String)>> {
     let column = bytewise(conn, "email_key");
     let key = || sql::<Text>(&column);
-    let mut query = members::table
-        .filter(key().ge(prefix.to_owned()))
-        .order(key().asc())
-        .limit(most)
-        .select((members::id, members::email_key))
-        .into_boxed();
+    let mut query =
+        members::table.order(key().asc()).limit(most).select((members::id, members::email_key)).into_boxed();
     if !prefix.is_empty() {
         query = query.filter(key().lt(last_with(prefix)));
     }
-    if let Some(after) = after {
-        query = query.filter(key().gt(after.to_owned()));
-    }
+    // One lower bound, never two: SQLite would begin at either.
+    query = match after {
+        Some(after) => query.filter(key().gt(after.to_owned())),
+        None => query.filter(key().ge(prefix.to_owned())),
+    };
     Ok(query.load(conn)?)
 }
 

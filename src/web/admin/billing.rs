@@ -13,13 +13,12 @@ use super::{change, query};
 use crate::app::App;
 use crate::billing::inbox::{self, Told};
 use crate::billing::owing::{self, Owing};
-use crate::billing::payments::{self, Payment};
+use crate::billing::payments::{self, PaymentOf};
 use crate::billing::reconcile::{self, Drifted};
 use crate::billing::stripe;
 use crate::billing::webhook_secrets::Registered;
 use crate::clock::Timestamp;
 use crate::findings::Finding;
-use crate::ids::MemberId;
 use crate::staff::audit::Deed;
 use crate::staff::roles::Right;
 
@@ -37,7 +36,7 @@ struct Page<'a> {
     compared: Option<(Timestamp, i64, i64)>,
     drifted: Vec<Drifted>,
     inbox: inbox::Depth,
-    payments: Vec<(Payment, Option<(MemberId, String)>)>,
+    payments: Vec<PaymentOf>,
     may_help: bool,
     may_set: bool,
 }
@@ -94,7 +93,7 @@ fn cut<T>(rows: &mut Vec<T>) -> bool {
 #[template(path = "admin/billing/payments.html")]
 struct PaymentsPage<'a> {
     frame: &'a Frame,
-    payments: Vec<(Payment, Option<(MemberId, String)>)>,
+    payments: Vec<PaymentOf>,
     next: Option<String>,
 }
 

@@ -292,7 +292,7 @@ pub async fn edit(
     let (was, moves) = (form.get("version").unwrap_or_default().to_owned(), form.get("payers") == Some("move"));
     let who = staff.visitor.name.clone();
     let edited = change(&app, &staff, move |conn, scribe, now| {
-        if !tiers::find(conn, id)?.is_some_and(|tier| version_of(&tier) == was) {
+        if tiers::find(conn, id)?.is_none_or(|tier| version_of(&tier) != was) {
             return Ok(Ok(Edited::Changed));
         }
         let before = facts(conn, id)?;

@@ -92,7 +92,7 @@ pub async fn show(app: web::Data<App>, staff: Staff, request: HttpRequest) -> Ad
         Some(total) => format!("{} members fit.", grouped(i64::try_from(total).unwrap_or(i64::MAX))),
         None if filter.is_all() => format!("{} members.", grouped(all)),
         None if is_first && next.is_none() => format!("{} members fit.", page.members.len()),
-        None => "More than ten thousand may fit.".to_owned(),
+        None => "More than five thousand may fit.".to_owned(),
     };
     let is_empty = filter.is_all() && is_first && page.members.is_empty();
     let page = Page {
@@ -118,7 +118,7 @@ pub fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -128,15 +128,13 @@ async fn act<T: Send + 'static>(
 ) -> PageResult<T> {
     let session = client.session().ok_or(PageError::signed_out())?;
     let (lifetimes, now) = (app.policy.lifetimes.clone(), app.now());
-    let acted = app
-        .db
+    app.db
         .write(move |conn| match present::who(conn, &lifetimes, &session, now)? {
             Some(who) if who.is_of_staff => Ok(Err(PageError::of_staff())),
             Some(who) => f(conn, &who).map(Ok),
             None => Ok(Err(PageError::signed_out())),
         })
-        .await?;
-    acted
+        .await?
 }
 
 /// Whoever is signed in, if it is the member in person: what staff opened in a member's name only looks.
