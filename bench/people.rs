@@ -72,11 +72,12 @@ impl People {
                     let _ = std::fs::remove_file(path.with_extension(ending));
                 }
             }
-            (DatabaseUrl::Postgres(_), server) => {
+            (DatabaseUrl::Postgres(url), server) => {
+                let (_, name) = url.rsplit_once('/').context("a name of a database")?;
                 let mut conn = diesel::Connection::establish(server.context("a server")?)?;
-                let run = |conn: &mut diesel::PgConnection, sql: &str| diesel::sql_query(sql).execute(conn);
-                run(&mut conn, "DROP DATABASE IF EXISTS bench WITH (FORCE)")?;
-                run(&mut conn, "CREATE DATABASE bench")?;
+                let run = |conn: &mut diesel::PgConnection, sql: String| diesel::sql_query(sql).execute(conn);
+                run(&mut conn, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+                run(&mut conn, format!("CREATE DATABASE {name}"))?;
             }
         }
         db::migrate(&self.database)?;

@@ -68,6 +68,7 @@ fn ready(folder: &Path, postgres: Option<&str>, members: usize) -> anyhow::Resul
 /// label, three events each.
 fn filling(conn: &Conn, members: usize, now: i64) -> String {
     let is_postgres = matches!(conn, Conn::Postgres(_));
+    let patience = if is_postgres { "SET statement_timeout = 0;" } else { "" };
     let (numbers, id, uuid) = if is_postgres {
         (
             format!("SELECT n FROM generate_series(1, {members}) AS n"),
@@ -91,7 +92,8 @@ fn filling(conn: &Conn, members: usize, now: i64) -> String {
         "CAST(substr(m.id, 1, 4) || unhex(printf('%02x', e.n)) || substr(m.id, 6, 7) AS BLOB)"
     };
     format!(
-        "INSERT INTO members (id, uuid, email, email_key, name, name_key, status, created_at, updated_at, last_seen_at, language, has_billing)
+        "{patience}
+         INSERT INTO members (id, uuid, email, email_key, name, name_key, status, created_at, updated_at, last_seen_at, language, has_billing)
            SELECT {id}, {uuid}, 'reader' || n || '@example.org', 'reader' || n || '@example.org', 'Reader ' || n, 'reader ' || n,
              CASE WHEN n % 20 = 0 THEN 'paid' ELSE 'free' END, at, at, CASE WHEN n % 4 = 0 THEN NULL ELSE at + 1000 * (n % 90000000) END,
              CASE n % 3 WHEN 0 THEN 'en' WHEN 1 THEN 'de' ELSE NULL END, n % 20 = 0
