@@ -1,7 +1,6 @@
 //! One's own account: name, password, second factor, devices.
 
 use actix_web::http::StatusCode;
-use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use qrcode::QrCode;
@@ -10,7 +9,7 @@ use qrcode::render::svg;
 use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
-use super::{change, read_form};
+use super::{Posted, change};
 use crate::app::App;
 use crate::members::name;
 use crate::staff::audit::Deed;
@@ -67,9 +66,8 @@ pub async fn rename(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let mut typed = Typed::of(&form, &["name"]);
     let Ok(Some(name)) = name::parse(typed.get("name")) else {
         typed.complain("name", "1 to 191 visible characters.");
@@ -86,13 +84,7 @@ pub async fn rename(
 }
 
 /// `POST /admin/account/devices/`: signs out one device, or every other.
-pub async fn end_devices(
-    app: web::Data<App>,
-    staff: Staff,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn end_devices(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let (visitor, device) = (staff.visitor.clone(), form.get("device").map(str::to_owned));
     change(&app, &staff, move |conn, scribe, _| {
         let ended = sessions::end_devices(conn, &visitor, device.as_deref())?;
@@ -137,9 +129,8 @@ pub async fn change_password(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let field = |name: &str| form.get(name).unwrap_or_default().chars().take(300).collect::<String>();
     let mut typed = Typed::default();
     let (visitor, new) = (&staff.visitor, field("password"));
@@ -229,9 +220,8 @@ pub async fn turn_on(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let visitor = staff.visitor.clone();
     if visitor.has_second_factor {
         return Err(AdminError::refused("A second factor is on already. Turn it off first."));

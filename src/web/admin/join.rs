@@ -1,14 +1,13 @@
 //! Links of staff: making an account, and another password.
 
 use actix_web::http::StatusCode;
-use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed};
 use super::gate;
-use super::{query, read_form};
+use super::{Posted, query};
 use crate::app::App;
 use crate::members::address::EmailAddress;
 use crate::members::name;
@@ -97,13 +96,7 @@ fn new_password(form: &crate::web::body::Form, typed: &mut Typed, shortest: u64,
 }
 
 /// `POST /admin/join/`: makes the account and signs in.
-pub async fn join(
-    app: web::Data<App>,
-    client: Client,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn join(app: web::Data<App>, client: Client, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let (link, token) = match link_of(&app, form.get("token")).await? {
         Ok(found) => found,
         Err(dead) => return Ok(dead),
@@ -180,13 +173,7 @@ fn reset_page(app: &App, status: StatusCode, token: &Token, typed: &Typed) -> Ad
 }
 
 /// `POST /admin/reset/`: the second factor is not passed by with it.
-pub async fn reset(
-    app: web::Data<App>,
-    client: Client,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn reset(app: web::Data<App>, client: Client, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let (link, token) = match link_of(&app, form.get("token")).await? {
         Ok(found) => found,
         Err(dead) => return Ok(dead),
@@ -235,14 +222,8 @@ fn forgotten_page(app: &App, status: StatusCode, typed: &Typed, is_sent: bool) -
 }
 
 /// `POST /admin/forgotten/`: answers alike whether or not the address has an account.
-pub async fn ask_reset(
-    app: web::Data<App>,
-    client: Client,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
+pub async fn ask_reset(app: web::Data<App>, client: Client, Posted(form): Posted) -> AdminResult<HttpResponse> {
     use crate::limits::{self, Verdict, Window};
-    let form = read_form(&app, &request, payload).await?;
     let mut typed = Typed::of(&form, &["email"]);
     let Ok(email) = EmailAddress::parse(typed.get("email")) else {
         typed.complain("email", "That is no e-mail address.");

@@ -2,7 +2,7 @@
 //! sender.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -11,7 +11,7 @@ use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
 use super::members::words;
-use super::{change, query, read_form};
+use super::{Posted, change, query};
 use crate::app::App;
 use crate::ids::OutboxId;
 use crate::mail::outbox::{self, Depth, Shown};
@@ -124,13 +124,7 @@ pub async fn test(app: web::Data<App>, staff: Staff) -> AdminResult<HttpResponse
 }
 
 /// `POST /admin/mail/pause/`: with `resume`, lets mails go again.
-pub async fn pause(
-    app: web::Data<App>,
-    staff: Staff,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn pause(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let paused = form.get("resume").is_none();
     change(&app, &staff, move |conn, scribe, _| {
         site_facts::pause_sending(conn, paused)?;
@@ -194,13 +188,7 @@ async fn held_page(
 }
 
 /// `POST /admin/mail/suppression/lift/`: a complaint is lifted by its reader only.
-pub async fn lift(
-    app: web::Data<App>,
-    staff: Staff,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn lift(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let key = form.get("address").unwrap_or_default().to_owned();
     let lifted = change(&app, &staff, move |conn, scribe, _| {
         let lifted = suppression::lift_by_staff(conn, &key)?;
@@ -222,9 +210,8 @@ pub async fn hold(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let mut typed = Typed::of(&form, &["address", "why"]);
     let Ok(email) = EmailAddress::parse(typed.get("address")) else {
         typed.complain("address", "That is no e-mail address.");

@@ -28,8 +28,9 @@ pub mod signin;
 pub mod staff;
 pub mod tiers;
 
-use actix_web::HttpRequest;
-use actix_web::web::Payload;
+use std::pin::Pin;
+
+use actix_web::{FromRequest, HttpRequest, dev, web};
 
 use self::error::{AdminError, AdminResult};
 use self::gate::Staff;
@@ -41,12 +42,29 @@ use crate::staff::audit as log;
 use crate::staff::audit::{Actor, Deed};
 
 /// The form of a page of staff. Where it comes from was seen to at the gate.
-async fn read_form(app: &App, request: &HttpRequest, payload: Payload) -> AdminResult<Form> {
-    if !body::is_type(request, "application/x-www-form-urlencoded") {
-        return Err(AdminError::NotAForm);
+pub struct Posted(pub Form);
+
+impl FromRequest for Posted {
+    type Error = AdminError;
+    type Future = Pin<Box<dyn Future<Output = AdminResult<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), web::Payload::from_request(request, payload).into_inner());
+        Box::pin(async move {
+            if !body::is_type(&request, "application/x-www-form-urlencoded") {
+                return Err(AdminError::NotAForm);
+            }
+            let Some(app) = request.app_data::<web::Data<App>>() else { unreachable!("every route has the app") };
+            let bytes = body::read_up_to(
+                &request,
+                payload.map_err(|_| AdminError::NotAForm)?,
+                &app.settings.http,
+                LARGEST_FORM,
+            )
+            .await?;
+            Ok(Self(Form::parse(&bytes)))
+        })
     }
-    let bytes = body::read_up_to(request, payload, &app.settings.http, LARGEST_FORM).await?;
-    Ok(Form::parse(&bytes))
 }
 
 /// Bytes of a form of staff.

@@ -1,7 +1,7 @@
 //! Newsletters: what one can subscribe to, who they come from, how many are on each.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -11,7 +11,7 @@ use super::frame::{self, Frame, Typed, done, version};
 use super::gate::Staff;
 use super::members::list::grouped;
 use super::tiers::CHANGED;
-use super::{change, read_form};
+use super::{Posted, change};
 use crate::app::App;
 use crate::ids::NewsletterId;
 use crate::members::address::EmailAddress;
@@ -75,9 +75,8 @@ pub async fn add(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let mut typed = Typed::of(&form, &["name", "description"]);
     let Some(name) = named(&mut typed) else {
         return page(&app, &staff, &request, StatusCode::UNPROCESSABLE_ENTITY, &typed).await;
@@ -163,9 +162,9 @@ pub async fn edit(
     staff: Staff,
     request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (id_of(&path)?, read_form(&app, &request, payload).await?);
+    let id = id_of(&path)?;
     let mut typed = Typed::of(&form, &["name", "description", "sender_name", "reply_to", "default"]);
     let named = named(&mut typed);
     let sender_name = match name::parse(typed.get("sender_name")) {
@@ -223,11 +222,10 @@ pub async fn edit(
 pub async fn archive(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (id_of(&path)?, read_form(&app, &request, payload).await?);
+    let id = id_of(&path)?;
     let is_active = form.get("undo").is_some();
     change(&app, &staff, move |conn, scribe, _| {
         editing::set_active(conn, id, is_active)?;
@@ -241,11 +239,10 @@ pub async fn archive(
 pub async fn reorder(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (id_of(&path)?, read_form(&app, &request, payload).await?);
+    let id = id_of(&path)?;
     let is_up = form.get("to") == Some("up");
     change(&app, &staff, move |conn, scribe, _| {
         if editing::reorder(conn, id, is_up)? {

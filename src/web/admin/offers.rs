@@ -1,7 +1,7 @@
 //! Offers: what makes a tier cheaper or free for a while, and what each of them brought.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -10,7 +10,7 @@ use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
 use super::tiers::capital;
-use super::{change, read_form};
+use super::{Posted, change};
 use crate::app::App;
 use crate::billing::money::{self, Money};
 use crate::billing::offers::{self, NewOffer, NotAnOffer, Offer};
@@ -168,9 +168,8 @@ pub async fn add(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let mut typed = Typed::of(&form, &FIELDS);
     let tiers = app.db.read(tiers::all).await?;
     let new = read(&mut typed, &tiers);
@@ -210,12 +209,10 @@ pub async fn add(
 pub async fn archive(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
     let id: OfferId = path.parse().map_err(|_| AdminError::NotFound)?;
-    let form = read_form(&app, &request, payload).await?;
     let is_active = form.get("undo").is_some();
     change(&app, &staff, move |conn, scribe, now| {
         offers::set_active(conn, id, is_active, now)?;

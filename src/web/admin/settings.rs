@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, done, version};
 use super::gate::Staff;
-use super::{change, read_form};
+use super::{Posted, change};
 use crate::app::App;
 use crate::config::{self, Key, Settings};
 use crate::staff::api_keys::{self, Kind};
@@ -226,10 +226,9 @@ pub async fn save(
     staff: Staff,
     request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
     let group = GROUPS.iter().find(|group| group.id == *path).ok_or(AdminError::NotFound)?;
-    let form = read_form(&app, &request, payload).await?;
     let settings = &app.settings;
     let mut typed = Stored::new();
     for key in group.keys().into_iter().filter(|key| !settings.fixed.contains(key.name)) {
@@ -305,13 +304,7 @@ pub async fn show_keys(app: web::Data<App>, staff: Staff, request: HttpRequest) 
 }
 
 /// `POST /admin/settings/keys/`: puts a new key in the place of an old one.
-pub async fn rotate_key(
-    app: web::Data<App>,
-    staff: Staff,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn rotate_key(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let kind = match form.get("kind") {
         Some("content") => Kind::Content,
         Some("admin") => Kind::Admin,

@@ -1,12 +1,11 @@
 use actix_web::http::StatusCode;
-use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed};
 use super::gate::{self, Staff, wanted};
-use super::{query, read_form};
+use super::{Posted, query};
 use crate::app::App;
 use crate::members::address::EmailAddress;
 use crate::staff::sessions;
@@ -59,13 +58,7 @@ fn code_page(
 const WRONG: &str = "Address and password do not fit.";
 
 /// `POST /admin/signin/`: address and password.
-pub async fn password(
-    app: web::Data<App>,
-    client: Client,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn password(app: web::Data<App>, client: Client, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let to = wanted(&app, form.get("to"));
     let mut typed = Typed::of(&form, &["email"]);
     let Ok(email) = EmailAddress::parse(typed.get("email")) else {
@@ -94,13 +87,7 @@ pub async fn password(
 }
 
 /// `POST /admin/signin/code/`: the second factor.
-pub async fn code(
-    app: web::Data<App>,
-    client: Client,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn code(app: web::Data<App>, client: Client, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let to = wanted(&app, form.get("to"));
     let half_way = form.get("half_way").unwrap_or_default().to_owned();
     let (rules, place, now) = (app.rules.clone(), gate::place(&client), app.now());
@@ -157,9 +144,8 @@ pub async fn prove(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let to = wanted(&app, form.get("to"));
     let given: String = form.get("proof").unwrap_or_default().chars().take(300).collect();
     let proof = if staff.visitor.has_second_factor { Proof::Code(given) } else { Proof::Password(given) };

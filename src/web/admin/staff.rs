@@ -1,7 +1,7 @@
 //! Accounts of staff.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
-use super::{change, read_form};
+use super::{Posted, change};
 use crate::app::App;
 use crate::ids::StaffId;
 use crate::members::address::EmailAddress;
@@ -69,9 +69,8 @@ pub async fn invite(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let mut typed = Typed::of(&form, &["email", "role"]);
     let email = EmailAddress::parse(typed.get("email")).ok();
     if email.is_none() {
@@ -98,13 +97,7 @@ pub async fn invite(
 }
 
 /// `POST /admin/staff/withdraw/`: an invitation that was not taken up.
-pub async fn withdraw(
-    app: web::Data<App>,
-    staff: Staff,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn withdraw(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let email = form.get("email").unwrap_or_default().to_owned();
     change(&app, &staff, move |conn, scribe, _| {
         if links::withdraw(conn, &email)? {
@@ -144,11 +137,10 @@ pub async fn show_one(
 pub async fn set_role(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (id_of(&path)?, read_form(&app, &request, payload).await?);
+    let id = id_of(&path)?;
     let role = |field: &str| form.get(field).and_then(Role::parse);
     let (Some(was), Some(role)) = (role("was"), role("role")) else {
         return Err(AdminError::refused("Choose a role."));

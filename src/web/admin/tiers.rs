@@ -1,7 +1,7 @@
 //! What one can be a member of: tiers, their prices, their order.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -10,7 +10,7 @@ use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done, version};
 use super::gate::Staff;
 use super::offers::Brought;
-use super::{change, read_form};
+use super::{Posted, change};
 use crate::app::App;
 use crate::billing::money::{self, Money};
 use crate::billing::prices::Cadence;
@@ -169,9 +169,8 @@ pub async fn add(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let mut typed = Typed::of(&form, &FIELDS);
     let wished = wishes(&mut typed, Kind::Paid);
     if typed.is_wrong() {
@@ -280,9 +279,9 @@ pub async fn edit(
     staff: Staff,
     request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (id_of(&path)?, read_form(&app, &request, payload).await?);
+    let id = id_of(&path)?;
     let kind = app.db.read(move |conn| tiers::find(conn, id)).await?.ok_or(AdminError::NotFound)?.kind;
     let mut typed = Typed::of(&form, &FIELDS);
     let wished = wishes(&mut typed, kind);
@@ -341,11 +340,10 @@ enum Edited {
 pub async fn archive(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (id_of(&path)?, read_form(&app, &request, payload).await?);
+    let id = id_of(&path)?;
     let is_active = form.get("undo").is_some();
     change(&app, &staff, move |conn, scribe, now| {
         let set = undone(tiers::set_active(conn, id, is_active, now))?;
@@ -363,11 +361,10 @@ pub async fn archive(
 pub async fn reorder(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (id_of(&path)?, read_form(&app, &request, payload).await?);
+    let id = id_of(&path)?;
     let is_up = form.get("to") == Some("up");
     change(&app, &staff, move |conn, scribe, now| {
         if tiers::reorder(conn, id, is_up, now)? {

@@ -1,7 +1,7 @@
 //! What one member pays: free access, another plan, an end, money back, and what Stripe says.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::staff::once::{self, is_repeated};
 use crate::web::admin::error::{AdminError, AdminResult};
 use crate::web::admin::frame::{self, Frame, done};
 use crate::web::admin::gate::Staff;
-use crate::web::admin::{change, query, read_form};
+use crate::web::admin::{Posted, change, query};
 use crate::web::body::Form;
 
 fn stripe(app: &App) -> AdminResult<&Billing> {
@@ -33,11 +33,10 @@ fn stripe(app: &App) -> AdminResult<&Billing> {
 pub async fn comp(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (known(&app, &path).await?, read_form(&app, &request, payload).await?);
+    let id = known(&app, &path).await?;
     let policy = app.policy.clone();
     if form.get("end").is_some() {
         change(&app, &staff, move |conn, scribe, now| {
@@ -121,11 +120,10 @@ pub async fn preview(
 pub async fn change_plan(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (known(&app, &path).await?, read_form(&app, &request, payload).await?);
+    let id = known(&app, &path).await?;
     let (subscription, tier, cadence) = wanted(&form)?;
     let at = form.get("at").and_then(|at| at.parse().ok()).map(Timestamp::from_millis);
     stripe(&app)?.change_plan(id, &subscription, tier, cadence, at).await?;
@@ -142,11 +140,10 @@ pub async fn change_plan(
 pub async fn cancel(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (known(&app, &path).await?, read_form(&app, &request, payload).await?);
+    let id = known(&app, &path).await?;
     let subscription = form.get("subscription").unwrap_or_default().to_owned();
     let when = form.get("when").unwrap_or("period");
     let (what, note) = match when {
@@ -176,11 +173,10 @@ pub async fn cancel(
 pub async fn refund(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (known(&app, &path).await?, read_form(&app, &request, payload).await?);
+    let id = known(&app, &path).await?;
     let charge = form.get("payment").unwrap_or_default().to_owned();
     let asked = charge.clone();
     let payment = app.db.read(move |conn| payments::of_member(conn, id, &asked)).await?.ok_or(AdminError::NotFound)?;

@@ -1,7 +1,7 @@
 //! One change to many: how many it would be, and then doing it; and taking all who fit out as CSV.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use futures_util::stream;
@@ -26,7 +26,7 @@ use crate::texts::Language;
 use crate::web::admin::error::{AdminError, AdminResult};
 use crate::web::admin::frame::{self, Frame, done};
 use crate::web::admin::gate::{self, Staff};
-use crate::web::admin::{change, read_form};
+use crate::web::admin::{Posted, change};
 use crate::web::body::Form;
 
 #[derive(Template)]
@@ -85,9 +85,8 @@ pub async fn ask(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let (undo_s, now) = (app.settings.staff.undo_s, app.now());
     let list = Filter::of_query(form.get("filter").unwrap_or_default()).query();
     let wished = app
@@ -123,9 +122,8 @@ pub async fn run(
     app: web::Data<App>,
     staff: Staff,
     request: HttpRequest,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
     let wished: Request =
         serde_json::from_str(form.get("request").unwrap_or_default()).map_err(|_| AdminError::NotFound)?;
     let is_well_formed = match &wished.deed {
@@ -173,13 +171,7 @@ pub async fn run(
 const PIECE: i64 = 5_000;
 
 /// `POST /admin/members/export/`: a CSV file of everybody who fits, written as it is read.
-pub async fn export(
-    app: web::Data<App>,
-    staff: Staff,
-    request: HttpRequest,
-    payload: Payload,
-) -> AdminResult<HttpResponse> {
-    let form = read_form(&app, &request, payload).await?;
+pub async fn export(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let filter = Filter::of_query(form.get("filter").unwrap_or_default());
     let (query, who, most) = (filter.query(), staff.visitor.id.to_string(), app.settings.staff.exports_per_hour);
     let refused = change(&app, &staff, move |conn, scribe, now| {

@@ -1,7 +1,7 @@
 //! One member: everything that is known, why they can read or cannot, and what staff do for them.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Payload};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
@@ -27,7 +27,7 @@ use crate::texts::Language;
 use crate::web::admin::error::{AdminError, AdminResult};
 use crate::web::admin::frame::{self, Frame, Typed, done, version};
 use crate::web::admin::gate::Staff;
-use crate::web::admin::{change, read_form};
+use crate::web::admin::{Posted, change};
 use crate::web::client::Client;
 use crate::web::cookies::CookieKind;
 use crate::web::site::pages::{see_other, with_cookie};
@@ -161,9 +161,9 @@ pub async fn edit(
     staff: Staff,
     request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (known(&app, &path).await?, read_form(&app, &request, payload).await?);
+    let id = known(&app, &path).await?;
     let mut typed = Typed::of(&form, &["name", "labels"]);
     let name = match name::parse(typed.get("name")) {
         Ok(name) => name,
@@ -210,11 +210,10 @@ pub async fn edit(
 pub async fn add_note(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (known(&app, &path).await?, read_form(&app, &request, payload).await?);
+    let id = known(&app, &path).await?;
     let text: String = form.get("text").unwrap_or_default().trim().chars().take(notes::LONGEST).collect();
     if text.is_empty() {
         return Err(AdminError::refused("A note says something."));
@@ -235,11 +234,10 @@ pub async fn add_note(
 pub async fn remove_note(
     app: web::Data<App>,
     staff: Staff,
-    request: HttpRequest,
     path: Path<String>,
-    payload: Payload,
+    Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let (id, form) = (known(&app, &path).await?, read_form(&app, &request, payload).await?);
+    let id = known(&app, &path).await?;
     let note = form.get("note").and_then(|note| note.parse().ok()).ok_or(AdminError::NotFound)?;
     change(&app, &staff, move |conn, scribe, _| {
         if notes::remove(conn, id, note)? {
