@@ -71,7 +71,7 @@ fn filling(conn: &Conn, members: usize, now: i64) -> String {
     let patience = if is_postgres { "SET statement_timeout = 0;" } else { "" };
     let (numbers, id, uuid) = if is_postgres {
         (
-            format!("SELECT n FROM generate_series(1, {members}) AS n"),
+            format!("SELECT n FROM generate_series(1::bigint, {members}) AS n"),
             "decode(lpad(to_hex(at / 1000), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex')",
             "decode(md5(n::text), 'hex')",
         )

@@ -5,6 +5,10 @@
 //! do not go to is subscribed, and nobody who had their account erased comes back
 //! (`reliability.md` M12, O7, V4). Nobody is mailed unless staff ask for it.
 
+mod newcomers;
+
+use std::collections::{HashMap, HashSet};
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +19,13 @@ use crate::config::Settings;
 use crate::db::schema::job_pieces;
 use crate::db::{Conn, DbError, DbResult};
 use crate::ids::{JobId, MemberId, NewsletterId};
-use crate::mail::outbox;
 use crate::members::address::EmailAddress;
-use crate::members::{self, Imported, csv_cells, labels, leaving, listing, name, notes};
+use crate::members::{self, csv_cells, labels, leaving, listing, name, notes};
 use crate::newsletters::consents::{self, Consent};
 use crate::newsletters::{self, Newsletter, subscriptions};
 use crate::signin::Policy;
 use crate::texts::Language;
+use newcomers::Newcomer;
 
 /// What staff said about a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,6 +258,7 @@ fn texts(record: &csv::ByteRecord) -> Result<Vec<String>, String> {
 }
 
 /// What becomes of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     New,
     Known(MemberId),
@@ -262,17 +267,55 @@ enum Verdict {
     Held(&'static str),
 }
 
-fn judge(conn: &mut Conn, policy: &Policy, email: &EmailAddress) -> DbResult<Verdict> {
-    if let Some(member) = members::find_by_email(conn, email)? {
-        return Ok(Verdict::Known(member));
+/// What is known of the addresses of a step.
+struct Known {
+    members: HashMap<String, MemberId>,
+    erased: HashSet<String>,
+    held: HashSet<String>,
+}
+
+impl Known {
+    fn of<'a>(conn: &mut Conn, policy: &Policy, emails: impl Iterator<Item = &'a EmailAddress>) -> DbResult<Self> {
+        let emails: Vec<&EmailAddress> = emails.collect();
+        let keys: Vec<String> = emails.iter().map(|email| email.key()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        Ok(Self {
+            members: members::find_by_keys(conn, &keys)?,
+            erased: leaving::erased_among(conn, policy, &emails)?,
+            held: listing::suppressed(conn, &keys)?,
+        })
     }
-    if leaving::is_erased(conn, policy, email)? {
-        return Ok(Verdict::Held(
-            "The account of this address was erased at its owner's wish. Only they can come back.",
-        ));
+
+    fn judge(&self, email: &EmailAddress) -> Verdict {
+        let key = email.key();
+        if let Some(member) = self.members.get(&key) {
+            Verdict::Known(*member)
+        } else if self.erased.contains(&key) {
+            Verdict::Held("The account of this address was erased at its owner's wish. Only they can come back.")
+        } else if self.held.contains(&key) {
+            Verdict::Silent
+        } else {
+            Verdict::New
+        }
     }
-    let is_held = !listing::suppressed(conn, &[&email.key()])?.is_empty();
-    Ok(if is_held { Verdict::Silent } else { Verdict::New })
+}
+
+/// A line that can be read, and the lists it names; or what is wrong with it.
+type Judged = Result<(Row, Vec<NewsletterId>), String>;
+
+/// Reads lines; none is changed by what stands in another.
+fn judged(batch: Batch, request: &Request, active: &[Newsletter]) -> Vec<(i64, Judged)> {
+    let Batch { columns, lines, .. } = batch;
+    let judge = |cells: Result<Vec<String>, String>| {
+        let row = read(&cells?, &columns)?;
+        let lists = lists(&row, request, active)?;
+        Ok((row, lists))
+    };
+    lines.into_iter().map(|(line, cells)| (line, judge(cells))).collect()
+}
+
+fn emails(lines: &[(i64, Judged)]) -> impl Iterator<Item = &EmailAddress> {
+    lines.iter().filter_map(|(_, row)| row.as_ref().ok()).map(|(row, _)| &row.email)
 }
 
 /// Lists of a line, or what is wrong with them.
@@ -317,12 +360,13 @@ pub fn check(conn: &mut Conn, policy: &Policy, job: &mut Job) -> DbResult<bool> 
     let request = Request::of(job)?;
     let active = newsletters::active(conn)?;
     let Some(batch) = next(conn, job)? else { return Ok(true) };
-    for (line, cells) in &batch.lines {
-        let row = cells.clone().and_then(|cells| read(&cells, &batch.columns));
-        let row = row.and_then(|row| lists(&row, &request, &active).map(|_| row));
+    let is_last = batch.is_last;
+    let lines = judged(batch, &request, &active);
+    let known = Known::of(conn, policy, emails(&lines))?;
+    for (line, row) in lines {
         let (kind, text) = match row {
             Err(why) => ("bad", why),
-            Ok(row) => match judge(conn, policy, &row.email)? {
+            Ok((row, _)) => match known.judge(&row.email) {
                 Verdict::New => ("new", format!("{} becomes a member.", row.email.as_given())),
                 Verdict::Known(_) => {
                     ("known", format!("{} is a member; what is missing is added.", row.email.as_given()))
@@ -337,9 +381,9 @@ pub fn check(conn: &mut Conn, policy: &Policy, job: &mut Job) -> DbResult<bool> 
                 Verdict::Held(why) => ("held", why.to_owned()),
             },
         };
-        tell(conn, job, *line, kind, &text)?;
+        tell(conn, job, line, kind, &text)?;
     }
-    Ok(batch.is_last)
+    Ok(is_last)
 }
 
 /// Brings some lines in; `true` at the end of the file.
@@ -347,57 +391,46 @@ pub fn step(conn: &mut Conn, policy: &Policy, settings: &Settings, job: &mut Job
     let request = Request::of(job)?;
     let active = newsletters::active(conn)?;
     let Some(batch) = next(conn, job)? else { return Ok(true) };
-    for (line, cells) in &batch.lines {
-        let row = cells.clone().and_then(|cells| read(&cells, &batch.columns));
-        let row = row.and_then(|row| lists(&row, &request, &active).map(|lists| (row, lists)));
-        match row {
-            Err(why) => tell(conn, job, *line, "bad", &why)?,
-            Ok((row, lists)) => match judge(conn, policy, &row.email)? {
-                Verdict::Held(why) => tell(conn, job, *line, "held", why)?,
-                Verdict::Known(member) => {
-                    let told = add_to(conn, &request, job, member, &row, &lists, now)?;
-                    tell(conn, job, *line, "known", &told)?;
-                }
-                verdict => {
-                    let is_silent = matches!(verdict, Verdict::Silent);
-                    let lists = if is_silent { &[][..] } else { &lists[..] };
-                    create(conn, &request, settings, job, &row, lists, now)?;
-                    let kind = if is_silent { "silent" } else { "new" };
-                    tell(conn, job, *line, kind, &row.email.as_given())?;
-                }
-            },
+    let is_last = batch.is_last;
+    let lines = judged(batch, &request, &active);
+    let mut known = Known::of(conn, policy, emails(&lines))?;
+
+    // The line at which each newcomer first stands; at a later one they are a member already.
+    let mut first: HashMap<String, i64> = HashMap::new();
+    let mut new = Vec::new();
+    for (line, (row, lists)) in lines.iter().filter_map(|(line, row)| Some((*line, row.as_ref().ok()?))) {
+        let verdict = known.judge(&row.email);
+        if matches!(verdict, Verdict::New | Verdict::Silent) && !first.contains_key(&row.email.key()) {
+            first.insert(row.email.key(), line);
+            new.push(Newcomer { row, lists: if verdict == Verdict::New { lists } else { &[] } });
         }
     }
-    Ok(batch.is_last)
-}
+    let ids = newcomers::create(conn, &request, settings, job, &new, now)?;
+    known.members.extend(new.iter().map(|newcomer| newcomer.row.email.key()).zip(ids));
 
-fn create(
-    conn: &mut Conn,
-    request: &Request,
-    settings: &Settings,
-    job: &Job,
-    row: &Row,
-    lists: &[NewsletterId],
-    now: Timestamp,
-) -> DbResult<()> {
-    let new = Imported {
-        email: &row.email,
-        name: row.name.as_deref(),
-        language: row.language,
-        created_at: row.created_at.filter(|at| *at < now).unwrap_or(now),
-    };
-    let member = members::bring_in(conn, &new, now)?;
-    super::note_member(conn, job.id, member)?;
-    put_on(conn, request, job, member, lists, now)?;
-    put_labels(conn, request, row, member, now)?;
-    if let Some(note) = &row.note {
-        notes::add(conn, member, &job.made_by, note, now)?;
+    for (line, row) in &lines {
+        let (row, lists) = match row {
+            Ok(row) => row,
+            Err(why) => {
+                tell(conn, job, *line, "bad", why)?;
+                continue;
+            }
+        };
+        let email = row.email.as_given();
+        match known.judge(&row.email) {
+            Verdict::Known(_) if first.get(&row.email.key()) == Some(line) => {
+                let kind = if known.held.contains(&row.email.key()) { "silent" } else { "new" };
+                tell(conn, job, *line, kind, &email)?;
+            }
+            Verdict::Known(member) => {
+                let told = add_to(conn, &request, job, member, row, lists, now)?;
+                tell(conn, job, *line, "known", &told)?;
+            }
+            Verdict::Held(why) => tell(conn, job, *line, "held", why)?,
+            Verdict::New | Verdict::Silent => unreachable!("all of them are members by now"),
+        }
     }
-    if request.welcome && settings.smtp.is_some() && !lists.is_empty() {
-        let about = outbox::About { member: Some(member), ..outbox::About::default() };
-        outbox::enqueue_notice(conn, outbox::Kind::Welcome, &row.email.as_given(), about, now)?;
-    }
-    Ok(())
+    Ok(is_last)
 }
 
 /// Adds what is missing to a member, and takes nothing away.
@@ -441,10 +474,16 @@ fn put_on(
     if joined.is_empty() {
         return Ok(());
     }
-    let method = format!("import of {} by {}", request.file, job.made_by);
-    let consent =
-        Consent { text: &request.consent, form_url: None, client: None, method: &method, asked_at: job.created_at };
-    consents::record(conn, member, &joined, &consent, now)
+    consents::record(conn, member, &joined, &agreement(request, job, &method(request, job)), now)
+}
+
+fn method(request: &Request, job: &Job) -> String {
+    format!("import of {} by {}", request.file, job.made_by)
+}
+
+/// How everybody in the file agreed, in the words of whoever brings it in.
+fn agreement<'a>(request: &'a Request, job: &Job, method: &'a str) -> Consent<'a> {
+    Consent { text: &request.consent, form_url: None, client: None, method, asked_at: job.created_at }
 }
 
 fn put_labels(conn: &mut Conn, request: &Request, row: &Row, member: MemberId, now: Timestamp) -> DbResult<()> {

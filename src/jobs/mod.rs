@@ -367,6 +367,14 @@ pub fn note_member(conn: &mut Conn, job: JobId, member: MemberId) -> DbResult<bo
     Ok(new == 1)
 }
 
+/// Writes down that a job made these members.
+pub fn note_members(conn: &mut Conn, job: JobId, members: &[MemberId]) -> DbResult<()> {
+    let rows: Vec<_> =
+        members.iter().map(|member| (job_members::job_id.eq(job), job_members::member_id.eq(*member))).collect();
+    on_either!(conn, conn => diesel::insert_into(job_members::table).values(&rows).execute(conn)?);
+    Ok(())
+}
+
 /// Something to say about a line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = job_lines)]

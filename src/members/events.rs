@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::member_events;
-use crate::db::{Conn, DbResult};
+use crate::db::{Conn, DbResult, on_either};
 use crate::ids::{MemberEventId, MemberId, NewsletterId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +50,31 @@ impl Event {
     }
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = member_events, treat_none_as_default_value = false)]
+struct Row {
+    id: MemberEventId,
+    member_id: MemberId,
+    kind: &'static str,
+    newsletter_id: Option<NewsletterId>,
+    created_at: Timestamp,
+}
+
+impl Row {
+    fn new(member_id: MemberId, event: Event, now: Timestamp) -> Self {
+        let (kind, newsletter_id) = event.columns();
+        Self { id: MemberEventId::new(now), member_id, kind, newsletter_id, created_at: now }
+    }
+}
+
 pub fn record(conn: &mut Conn, member: MemberId, event: Event, now: Timestamp) -> DbResult<()> {
-    let (kind, newsletter) = event.columns();
-    diesel::insert_into(member_events::table)
-        .values((
-            member_events::id.eq(MemberEventId::new(now)),
-            member_events::member_id.eq(member),
-            member_events::kind.eq(kind),
-            member_events::newsletter_id.eq(newsletter),
-            member_events::created_at.eq(now),
-        ))
-        .execute(conn)?;
+    diesel::insert_into(member_events::table).values(Row::new(member, event, now)).execute(conn)?;
+    Ok(())
+}
+
+/// The same event of many.
+pub fn record_all(conn: &mut Conn, members: &[MemberId], event: Event, now: Timestamp) -> DbResult<()> {
+    let rows: Vec<Row> = members.iter().map(|member| Row::new(*member, event, now)).collect();
+    on_either!(conn, conn => diesel::insert_into(member_events::table).values(&rows).execute(conn)?);
     Ok(())
 }

@@ -81,6 +81,16 @@ pub fn put(conn: &mut Conn, member: MemberId, label: LabelId) -> DbResult<bool> 
     Ok(inserted == 1)
 }
 
+/// Puts a label on members who do not have it.
+pub fn put_first(conn: &mut Conn, members: &[MemberId], label: LabelId) -> DbResult<()> {
+    let rows: Vec<_> = members
+        .iter()
+        .map(|member| (member_labels::member_id.eq(*member), member_labels::label_id.eq(label)))
+        .collect();
+    on_either!(conn, conn => diesel::insert_into(member_labels::table).values(&rows).execute(conn)?);
+    Ok(())
+}
+
 /// Takes a label off a member; returns whether they had it.
 pub fn take_off(conn: &mut Conn, member: MemberId, label: LabelId) -> DbResult<bool> {
     Ok(diesel::delete(member_labels::table.find((member, label))).execute(conn)? == 1)

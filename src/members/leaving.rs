@@ -1,5 +1,7 @@
 //! Deleting an account: seven days to think again, then everything is erased (`reliability.md` V4).
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use super::address::EmailAddress;
@@ -104,10 +106,17 @@ fn hash(policy: &Policy, email: &EmailAddress) -> Sha256 {
     policy.key.hmac(Purpose::ErasedAddress, email.key().as_bytes())
 }
 
-/// Whether this address was erased, for whoever adds addresses that did not ask themselves.
-pub fn is_erased(conn: &mut Conn, policy: &Policy, email: &EmailAddress) -> DbResult<bool> {
-    let found: i64 = erased_addresses::table.find(&hash(policy, email)[..]).count().get_result(conn)?;
-    Ok(found > 0)
+/// Which of some addresses were erased, by key, for whoever adds addresses that did not ask themselves.
+pub fn erased_among(conn: &mut Conn, policy: &Policy, emails: &[&EmailAddress]) -> DbResult<HashSet<String>> {
+    let hashes: Vec<Vec<u8>> = emails.iter().map(|email| hash(policy, email).to_vec()).collect();
+    let found: HashSet<Vec<u8>> = erased_addresses::table
+        .filter(erased_addresses::hash.eq_any(&hashes))
+        .select(erased_addresses::hash)
+        .load(conn)?
+        .into_iter()
+        .collect();
+    let erased = emails.iter().zip(hashes).filter(|(_, hash)| found.contains(hash));
+    Ok(erased.map(|(email, _)| email.key()).collect())
 }
 
 /// Their owner came back and confirmed: nothing is held against the address any more.

@@ -18,6 +18,8 @@ pub mod preferences;
 pub mod profile;
 pub mod record;
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -45,6 +47,13 @@ pub struct NewMember<'a> {
 
 pub fn find_by_email(conn: &mut Conn, email: &EmailAddress) -> DbResult<Option<MemberId>> {
     Ok(members::table.filter(members::email_key.eq(email.key())).select(members::id).get_result(conn).optional()?)
+}
+
+/// The members among some keys of addresses.
+pub fn find_by_keys(conn: &mut Conn, keys: &[&str]) -> DbResult<HashMap<String, MemberId>> {
+    let found: Vec<(String, MemberId)> =
+        members::table.filter(members::email_key.eq_any(keys)).select((members::email_key, members::id)).load(conn)?;
+    Ok(found.into_iter().collect())
 }
 
 /// Whom a mail to an account goes to, and in what language.
@@ -116,25 +125,30 @@ pub struct Imported<'a> {
     pub created_at: Timestamp,
 }
 
-/// Makes a member of somebody who is none. Their id is of the time since which they are a member, so that
-/// ids go on sorting by it.
-pub fn bring_in(conn: &mut Conn, new: &Imported<'_>, now: Timestamp) -> DbResult<MemberId> {
-    let id = MemberId::new(new.created_at);
-    diesel::insert_into(members::table)
-        .values((
-            members::id.eq(id),
-            members::uuid.eq(ids::uuid().as_bytes().to_vec()),
-            members::email.eq(new.email.as_given()),
-            members::email_key.eq(new.email.key()),
-            members::name.eq(new.name),
-            members::name_key.eq(new.name.map(name::key)),
-            members::language.eq(new.language.map(Language::tag)),
-            members::created_at.eq(new.created_at),
-            members::updated_at.eq(now),
-        ))
-        .execute(conn)?;
-    events::record(conn, id, Event::Imported, now)?;
-    Ok(id)
+/// Makes members of some who are none; returns their ids in the same order. Each id is of the time since
+/// which they are a member, so that ids go on sorting by it.
+pub fn bring_in(conn: &mut Conn, new: &[Imported<'_>], now: Timestamp) -> DbResult<Vec<MemberId>> {
+    let ids: Vec<MemberId> = new.iter().map(|one| MemberId::new(one.created_at)).collect();
+    let rows: Vec<_> = ids
+        .iter()
+        .zip(new)
+        .map(|(id, one)| {
+            (
+                members::id.eq(*id),
+                members::uuid.eq(ids::uuid().as_bytes().to_vec()),
+                members::email.eq(one.email.as_given()),
+                members::email_key.eq(one.email.key()),
+                members::name.eq(one.name),
+                members::name_key.eq(one.name.map(name::key)),
+                members::language.eq(one.language.map(Language::tag)),
+                members::created_at.eq(one.created_at),
+                members::updated_at.eq(now),
+            )
+        })
+        .collect();
+    on_either!(conn, conn => diesel::insert_into(members::table).values(&rows).execute(conn)?);
+    events::record_all(conn, &ids, Event::Imported, now)?;
+    Ok(ids)
 }
 
 /// Gives a name to somebody who has none.

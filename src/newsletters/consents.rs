@@ -19,6 +19,34 @@ pub struct Consent<'a> {
     pub asked_at: Timestamp,
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = consents, treat_none_as_default_value = false)]
+struct Row<'a> {
+    id: ConsentId,
+    member_id: MemberId,
+    newsletter_id: Option<NewsletterId>,
+    text_id: ConsentTextId,
+    form_url: Option<&'a str>,
+    client: Option<&'a str>,
+    method: &'a str,
+    asked_at: Timestamp,
+    confirmed_at: Timestamp,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        member_id: MemberId,
+        newsletter_id: Option<NewsletterId>,
+        text_id: ConsentTextId,
+        consent: &Consent<'a>,
+        now: Timestamp,
+    ) -> Self {
+        let Consent { form_url, client, method, asked_at, .. } = *consent;
+        let (id, confirmed_at) = (ConsentId::new(now), now);
+        Self { id, member_id, newsletter_id, text_id, form_url, client, method, asked_at, confirmed_at }
+    }
+}
+
 /// Writes one row a list, or one without a list for a membership that joins none.
 pub fn record(
     conn: &mut Conn,
@@ -31,20 +59,24 @@ pub fn record(
     let lists: Vec<Option<NewsletterId>> =
         if lists.is_empty() { vec![None] } else { lists.iter().copied().map(Some).collect() };
     for list in lists {
-        diesel::insert_into(consents::table)
-            .values((
-                consents::id.eq(ConsentId::new(now)),
-                consents::member_id.eq(member),
-                consents::newsletter_id.eq(list),
-                consents::text_id.eq(text_id),
-                consents::form_url.eq(consent.form_url),
-                consents::client.eq(consent.client),
-                consents::method.eq(consent.method),
-                consents::asked_at.eq(consent.asked_at),
-                consents::confirmed_at.eq(now),
-            ))
-            .execute(conn)?;
+        let row = Row::new(member, list, text_id, consent, now);
+        diesel::insert_into(consents::table).values(row).execute(conn)?;
     }
+    Ok(())
+}
+
+/// The same agreement of many, to one list.
+pub fn record_all(
+    conn: &mut Conn,
+    members: &[MemberId],
+    list: NewsletterId,
+    consent: &Consent<'_>,
+    now: Timestamp,
+) -> DbResult<()> {
+    let text_id = text_id(conn, consent.text, now)?;
+    let rows: Vec<Row<'_>> =
+        members.iter().map(|member| Row::new(*member, Some(list), text_id, consent, now)).collect();
+    on_either!(conn, conn => diesel::insert_into(consents::table).values(&rows).execute(conn)?);
     Ok(())
 }
 

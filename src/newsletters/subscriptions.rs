@@ -48,6 +48,22 @@ pub fn subscribe(
     Ok(joined)
 }
 
+/// Puts members on a list that none of them was ever on, with an event each.
+pub fn begin(conn: &mut Conn, members: &[MemberId], list: NewsletterId, now: Timestamp) -> DbResult<()> {
+    let rows: Vec<_> = members
+        .iter()
+        .map(|member| {
+            (
+                newsletter_subscriptions::member_id.eq(*member),
+                newsletter_subscriptions::newsletter_id.eq(list),
+                newsletter_subscriptions::created_at.eq(now),
+            )
+        })
+        .collect();
+    on_either!(conn, conn => diesel::insert_into(newsletter_subscriptions::table).values(&rows).execute(conn)?);
+    events::record_all(conn, members, Event::Subscribed(list), now)
+}
+
 /// Takes a member off a list, with an event; nothing happens when they are not on it.
 pub fn unsubscribe(conn: &mut Conn, member: MemberId, list: NewsletterId, now: Timestamp) -> DbResult<bool> {
     let left = diesel::delete(newsletter_subscriptions::table.find((member, list))).execute(conn)?;

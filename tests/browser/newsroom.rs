@@ -114,7 +114,7 @@ impl Newsroom {
                     let email = EmailAddress::parse(&format!("{}{number}@reader.test", &long[..50].replace('ä', "a")));
                     let email = email.expect("an address");
                     let new = members::Imported { email: &email, name: Some(long), language: None, created_at: now };
-                    members::bring_in(conn, &new, now)?;
+                    members::bring_in(conn, &[new], now)?;
                 }
                 let request = serde_json::json!({"deed": {"label": "x"}, "whom": {"chosen": []}, "undo_s": 1800});
                 jobs::add(conn, jobs::Kind::Bulk, &request, long, 0, now)?;
