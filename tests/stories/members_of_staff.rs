@@ -282,6 +282,28 @@ story! {
 }
 
 story! {
+    /// Somebody who stands twice in a file comes in once, and a label in other letters is the same label.
+    async fn a_file_that_says_things_twice_does_them_once(world: World) {
+        let olga = world.staff(Role::Owner).await;
+        let list = newsletter(&world).await;
+        let csv = "email,labels\nada@example.org,\"spring, Press\"\nbea@example.org,\nADA@example.org,late\n";
+        let job = brings_in(&world, &olga, csv, &[("label", "Spring"), ("newsletter", &list)]).await;
+        assert_eq!((job.number("new"), job.number("known")), (2, 1), "{}", job.report);
+        let of_ada = "member_id IN (SELECT id FROM members WHERE email = 'ada@example.org')";
+        for (table, of_her, of_all) in [
+            ("member_labels", 3, 4),
+            ("newsletter_subscriptions", 1, 2),
+            ("consents", 1, 2),
+            ("job_members", 1, 2),
+            ("member_events", 2, 4),
+        ] {
+            assert_eq!((world.count(table, of_ada).await, world.count(table, "1 = 1").await), (of_her, of_all), "{table}");
+        }
+        assert_eq!(world.count("labels", "1 = 1").await, 3);
+    }
+}
+
+story! {
     /// I7 and O7: cells that spreadsheets would take for formulas, bad lines with their numbers, and a file
     /// that comes back as it went out.
     async fn i7_what_goes_out_comes_back_as_it_was(world: World) {
