@@ -195,7 +195,10 @@ pub async fn show_one(
     };
     let mut response = frame::page(StatusCode::OK, &frame, &page)?;
     if refreshes {
-        response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("3"));
+        // Named without a fragment: to one that stands in the address, browsers jump without asking again.
+        if let Ok(again) = HeaderValue::from_str(&format!("3; url=?only={only}&after={after}")) {
+            response.headers_mut().insert(header::REFRESH, again);
+        }
     }
     Ok(response)
 }
