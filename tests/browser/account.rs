@@ -24,7 +24,7 @@ async fn goes(reader: &Reader<'_>, page: &str) {
 /// The page says what has happened.
 async fn is_told(page: &Chromium, words: &str) {
     page.until(words, async |page| page.address().await.ends_with("#done")).await;
-    assert_eq!(page.text("#done").await, words);
+    page.says("#done", words).await;
 }
 
 /// Follows a link of the account's first page.
@@ -62,7 +62,7 @@ visit! {
         enter(page, "form button").await;
         is_told(page, "Ihre Sprache wurde gespeichert.").await;
         goes(&ada, "").await;
-        assert_eq!(page.text("h1").await, "Ihr Konto");
+        page.says("h1", "Ihr Konto").await;
         ada.browser.close().await;
     }
 }
@@ -83,7 +83,7 @@ visit! {
         ada.opens_link("countess@reader.test", 1).await;
         page.until("changed", async |page| page.address().await.ends_with("#members-email-ok")).await;
         goes(&ada, "").await;
-        assert_eq!(page.text("dd").await, "countess@reader.test");
+        page.says("dd", "countess@reader.test").await;
 
         let undo = newsroom.mail("ada@reader.test", "the notice", |mails| mails.iter().find_map(|mail| address_with("/members/undo/", &mail.text()))).await;
         let owner = Reader::at(&newsroom, Script::Off).await;

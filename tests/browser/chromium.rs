@@ -104,13 +104,17 @@ impl Chromium {
         self.until(css, async |page| page.client.find(Locator::Css(css)).await.is_ok()).await;
     }
 
-    /// Waits until the page's heading says this; while a page gives way to another it may have none.
-    pub async fn is_headed(&self, words: &str) {
-        self.until(words, async |page| match page.client.find(Locator::Css("h1")).await {
-            Ok(heading) => heading.text().await.is_ok_and(|text| text == words),
+    /// Waits until an element says this; while a page gives way to another it may not be there.
+    pub async fn says(&self, css: &str, words: &str) {
+        self.until(words, async |page| match page.client.find(Locator::Css(css)).await {
+            Ok(element) => element.text().await.is_ok_and(|text| text == words),
             Err(_) => false,
         })
         .await;
+    }
+
+    pub async fn is_headed(&self, words: &str) {
+        self.says("h1", words).await;
     }
 
     /// The id of the element that has the focus.

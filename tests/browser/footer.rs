@@ -136,13 +136,13 @@ visit! {
         assert_eq!(page.address().await, format!("{from}#members-subscribe-ok"));
 
         page.waits_for("[data-members-in]:not([hidden])").await;
-        assert_eq!(page.text("nav").await, "Account · Sign out");
+        page.says("nav", "Account · Sign out").await;
         page.clicks("[data-members-in] a").await;
         page.waits_for("dl").await;
         assert!(page.text("main").await.contains("ada@reader.test"));
         reader.signs_out().await;
         page.waits_for("[data-members-out]:not([hidden])").await;
-        assert_eq!(page.text("nav").await, "Sign in");
+        page.says("nav", "Sign in").await;
         reader.browser.close().await;
     }
 }

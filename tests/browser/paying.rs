@@ -21,7 +21,7 @@ async fn months_later(newsroom: &Newsroom, page: &Chromium) {
 
 async fn is_told(page: &Chromium, words: &str) {
     page.until(words, async |page| page.address().await.ends_with("#done")).await;
-    assert_eq!(page.text("#done").await, words);
+    page.says("#done", words).await;
 }
 
 async fn from_free_to_the_end(newsroom: &Newsroom, script: Script) {
