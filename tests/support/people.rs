@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{HeaderMap, LOCATION, ORIGIN, USER_AGENT};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -70,9 +70,19 @@ impl Answer {
 impl Person {
     pub fn new(base: Url) -> Self {
         let jar = Arc::new(Jar::default());
-        let client =
-            Client::builder().cookie_provider(Arc::clone(&jar)).redirect(Policy::none()).no_proxy().build().unwrap();
+        let client = Self::client(&jar).build().unwrap();
         Self { base, client, jar }
+    }
+
+    fn client(jar: &Arc<Jar>) -> ClientBuilder {
+        Client::builder().cookie_provider(Arc::clone(jar)).redirect(Policy::none()).no_proxy()
+    }
+
+    /// The same person, with a connection for each request: a program that starts anew closes those that
+    /// rest, and where a browser asks once more by itself this client would not.
+    pub fn without_kept_connections(mut self) -> Self {
+        self.client = Self::client(&self.jar).pool_max_idle_per_host(0).build().unwrap();
+        self
     }
 
     pub fn cookies(&self) -> String {
