@@ -52,7 +52,8 @@ fn sign_of(currency: &str) -> Option<&'static str> {
     }
 }
 
-fn grouped(whole: u64, between: &str) -> String {
+/// Digits with something between the thousands.
+pub fn grouped(whole: u64, between: &str) -> String {
     let digits = whole.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -9,5 +9,6 @@ mod bundle;
 mod dates;
 mod language;
 
+pub use amounts::grouped;
 pub use bundle::Value;
 pub use language::{Direction, Language};

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
-use super::{change, query};
+use super::{change, id_of, query};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::millis;
@@ -156,7 +156,7 @@ pub async fn show_one(
     request: HttpRequest,
     path: Path<String>,
 ) -> AdminResult<HttpResponse> {
-    let id: JobId = path.parse().map_err(|_| AdminError::NotFound)?;
+    let id: JobId = id_of(&path)?;
     let query = query(&request);
     let only = ["new", "known", "silent", "held", "bad"]
         .into_iter()
@@ -209,10 +209,6 @@ fn whom(job: &Job) -> Option<String> {
         Whom::Fitting(filter) => Some(filter),
         Whom::Chosen(_) => None,
     }
-}
-
-fn id_of(path: &Path<String>) -> AdminResult<JobId> {
-    path.parse().map_err(|_| AdminError::NotFound)
 }
 
 /// `POST /admin/jobs/{id}/stop/`: what was done until then stays.

@@ -11,7 +11,7 @@ use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
 use super::members::words;
-use super::{Posted, change, query};
+use super::{Posted, change, id_of, query};
 use crate::app::App;
 use crate::ids::OutboxId;
 use crate::mail::outbox::{self, Depth, Shown};
@@ -88,7 +88,7 @@ pub async fn show(app: web::Data<App>, staff: Staff, request: HttpRequest) -> Ad
 
 /// `POST /admin/mail/{id}/retry/`: a mail that was given up.
 pub async fn retry(app: web::Data<App>, staff: Staff, path: Path<String>) -> AdminResult<HttpResponse> {
-    let id: OutboxId = path.parse().map_err(|_| AdminError::NotFound)?;
+    let id: OutboxId = id_of(&path)?;
     let tried = change(&app, &staff, move |conn, scribe, now| {
         let tried = outbox::retry(conn, id, now)?;
         if tried {

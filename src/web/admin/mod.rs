@@ -29,6 +29,7 @@ pub mod staff;
 pub mod tiers;
 
 use std::pin::Pin;
+use std::str::FromStr;
 
 use actix_web::{FromRequest, HttpRequest, dev, web};
 
@@ -69,6 +70,11 @@ impl FromRequest for Posted {
 
 /// Bytes of a form of staff.
 const LARGEST_FORM: u64 = 256 * 1024;
+
+/// The id in an address; a text that is none names nothing.
+fn id_of<T: FromStr>(path: &str) -> AdminResult<T> {
+    path.parse().map_err(|_| AdminError::NotFound)
+}
 
 /// The query of an address, as a form.
 fn query(request: &HttpRequest) -> Form {

@@ -11,7 +11,7 @@ use super::frame::{self, Frame, Typed, done, version};
 use super::gate::Staff;
 use super::members::list::grouped;
 use super::tiers::CHANGED;
-use super::{Posted, change};
+use super::{Posted, change, id_of};
 use crate::app::App;
 use crate::ids::NewsletterId;
 use crate::members::address::EmailAddress;
@@ -117,10 +117,6 @@ fn version_of(list: &Edited) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let default = list.subscribe_on_signup.to_string();
     version(&[&list.name, &text(&list.description), &default, &text(&list.sender_name), &text(&list.reply_to)])
-}
-
-fn id_of(path: &Path<String>) -> AdminResult<NewsletterId> {
-    path.parse().map_err(|_| AdminError::NotFound)
 }
 
 /// `GET /admin/newsletters/{id}/`.

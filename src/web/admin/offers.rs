@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
 
-use super::error::{AdminError, AdminResult};
+use super::error::AdminResult;
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
 use super::tiers::capital;
-use super::{Posted, change};
+use super::{Posted, change, id_of};
 use crate::app::App;
 use crate::billing::money::{self, Money};
 use crate::billing::offers::{self, NewOffer, NotAnOffer, Offer};
@@ -212,7 +212,7 @@ pub async fn archive(
     path: Path<String>,
     Posted(form): Posted,
 ) -> AdminResult<HttpResponse> {
-    let id: OfferId = path.parse().map_err(|_| AdminError::NotFound)?;
+    let id: OfferId = id_of(&path)?;
     let is_active = form.get("undo").is_some();
     change(&app, &staff, move |conn, scribe, now| {
         offers::set_active(conn, id, is_active, now)?;

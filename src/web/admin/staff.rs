@@ -9,7 +9,7 @@ use serde_json::json;
 use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done};
 use super::gate::Staff;
-use super::{Posted, change};
+use super::{Posted, change, id_of};
 use crate::app::App;
 use crate::ids::StaffId;
 use crate::members::address::EmailAddress;
@@ -107,10 +107,6 @@ pub async fn withdraw(app: web::Data<App>, staff: Staff, Posted(form): Posted) -
     })
     .await?;
     Ok(done(&app, "staff/", "withdrawn"))
-}
-
-fn id_of(path: &Path<String>) -> AdminResult<StaffId> {
-    path.parse().map_err(|_| AdminError::NotFound)
 }
 
 /// `GET /admin/staff/{id}/`.

@@ -10,7 +10,7 @@ use super::error::{AdminError, AdminResult};
 use super::frame::{self, Frame, Typed, done, version};
 use super::gate::Staff;
 use super::offers::Brought;
-use super::{Posted, change};
+use super::{Posted, change, id_of};
 use crate::app::App;
 use crate::billing::money::{self, Money};
 use crate::billing::prices::Cadence;
@@ -225,10 +225,6 @@ fn version_of(tier: &Tier) -> String {
         tier.welcome_page_url.as_deref().unwrap_or_default(),
         &tier.is_public.to_string(),
     ])
-}
-
-fn id_of(path: &Path<String>) -> AdminResult<TierId> {
-    path.parse().map_err(|_| AdminError::NotFound)
 }
 
 /// `GET /admin/tiers/{id}/`.

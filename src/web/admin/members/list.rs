@@ -115,14 +115,7 @@ pub async fn show(app: web::Data<App>, staff: Staff, request: HttpRequest) -> Ad
 
 /// `1000000` → `1,000,000`.
 pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
+    let text = crate::texts::grouped(number.unsigned_abs(), ",");
     if number < 0 { format!("-{text}") } else { text }
 }
 

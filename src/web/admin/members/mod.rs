@@ -9,17 +9,13 @@ pub mod words;
 use actix_web::web::Path;
 
 use super::error::{AdminError, AdminResult};
+use super::id_of;
 use crate::app::App;
 use crate::db::Conn;
 use crate::ids::MemberId;
 use crate::members;
 
-/// The member in an address.
-fn id_of(path: &Path<String>) -> AdminResult<MemberId> {
-    path.parse().map_err(|_| AdminError::NotFound)
-}
-
-/// The same, if there is such a member.
+/// The member in an address, if there is such a member.
 async fn known(app: &App, path: &Path<String>) -> AdminResult<MemberId> {
     let id = id_of(path)?;
     let is_known = move |conn: &mut Conn| members::exists(conn, id);
