@@ -346,7 +346,7 @@ pub fn tidy_once(conn: &mut Conn, policy: &Policy, rules: &Rules, now: Timestamp
         + staff_sessions::purge(conn, &rules.settings, now)?
         + staff_links::purge(conn, now)?
         + staff_notices::purge(conn, seconds(policy.lifetimes.retention_outbox_s), now)?
-        + jobs::purge(conn, now)?
+        + jobs::purge(conn, seconds(rules.settings.export_kept_s), now)?
         + limits::purge(conn, now)?)
 }
 

@@ -135,6 +135,7 @@ numbers! {
         second_factor, "SECOND_FACTOR", 1, 0..=2, "who must have a second factor: 0 nobody, 1 owners and administrators, 2 everybody";
         undo_s, "UNDO_S", 1_800, 0..=86_400, "seconds for which a change of many members can be taken back, and a deletion waits";
         exports_per_hour, "EXPORTS_PER_HOUR", 6, 0..=1_000, "exports of all members that one account may take in an hour; 0 means no limit";
+        export_kept_s, "EXPORT_KEPT_S", 86_400, 600..=604_800, "seconds for which a file of members that was taken out waits to be fetched";
         upload_bytes, "UPLOAD_BYTES", 209_715_200, 1_024..=1_073_741_824, "bytes of a file of members";
     }
 }

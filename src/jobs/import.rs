@@ -9,16 +9,14 @@ mod newcomers;
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::bulk::{count, why_not};
 use super::{Job, note_line};
 use crate::clock::Timestamp;
 use crate::config::Settings;
-use crate::db::schema::job_pieces;
 use crate::db::{Conn, DbError, DbResult};
-use crate::ids::{JobId, MemberId, NewsletterId};
+use crate::ids::{MemberId, NewsletterId};
 use crate::members::address::EmailAddress;
 use crate::members::{self, csv_cells, labels, leaving, listing, name, notes};
 use crate::newsletters::consents::{self, Consent};
@@ -493,12 +491,6 @@ fn put_labels(conn: &mut Conn, request: &Request, row: &Row, member: MemberId, n
     } else {
         labels::attach(conn, member, std::slice::from_ref(&request.label), now)
     }
-}
-
-/// The file is of no more use.
-pub fn drop_file(conn: &mut Conn, job: JobId) -> DbResult<()> {
-    diesel::delete(job_pieces::table.filter(job_pieces::job_id.eq(job))).execute(conn)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //!
 //! A job is a row. [`worker`] takes one under a lease and does it in steps; a step and the place it came to
 //! are written in one transaction, so that nothing is done twice. [`bulk`] changes many members,
-//! [`import`] brings members in, [`undo`] takes a change of many back, and comparing with Stripe is
-//! `billing`'s own.
+//! [`import`] brings members in, [`export`] takes them out, [`undo`] takes a change of many back, and
+//! comparing with Stripe is `billing`'s own.
 
 pub mod bulk;
+pub mod export;
 pub mod import;
 pub mod undo;
 pub mod worker;
@@ -29,13 +30,16 @@ pub enum Kind {
     /// Looks through a file of members, and says what would happen.
     Check,
     Import,
+    /// Writes members to a file that waits to be fetched.
+    Export,
     Reconcile,
     /// Moves payers of a tier to its price of today.
     Reprice,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Bulk, Self::Undo, Self::Check, Self::Import, Self::Reconcile, Self::Reprice];
+    const ALL: [Self; 7] =
+        [Self::Bulk, Self::Undo, Self::Check, Self::Import, Self::Export, Self::Reconcile, Self::Reprice];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,6 +47,7 @@ impl Kind {
             Self::Undo => "undo",
             Self::Check => "check",
             Self::Import => "import",
+            Self::Export => "export",
             Self::Reconcile => "reconcile",
             Self::Reprice => "reprice",
         }
@@ -405,7 +410,7 @@ pub fn lines(conn: &mut Conn, job: JobId, kind: Option<&str>, after: i64, most: 
     Ok(query.load(conn)?)
 }
 
-/// Bytes of a piece of a file.
+/// Bytes of a piece of a file that comes in; those of one that goes out are as long as they are.
 pub const PIECE: usize = 256 * 1024;
 
 pub fn add_piece(conn: &mut Conn, job: JobId, number: i32, bytes: &[u8]) -> DbResult<()> {
@@ -430,16 +435,23 @@ pub fn bytes_from(conn: &mut Conn, job: JobId, from: u64, most: usize) -> DbResu
     Ok(bytes)
 }
 
-/// How long what a job said is kept; its file goes with its end.
+/// Forgets the file of a job.
+pub fn drop_file(conn: &mut Conn, job: JobId) -> DbResult<()> {
+    diesel::delete(job_pieces::table.filter(job_pieces::job_id.eq(job))).execute(conn)?;
+    Ok(())
+}
+
+/// How long what a job said is kept; a file that came in goes with its end.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long a file is kept that was looked through and never brought in.
 const FILE_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// Drops jobs that ended long ago, and files that are of no more use.
-pub fn purge(conn: &mut Conn, now: Timestamp) -> DbResult<usize> {
+/// Drops jobs that ended long ago, and files that are of no more use; one that was taken out after
+/// `export_kept`.
+pub fn purge(conn: &mut Conn, export_kept: Duration, now: Timestamp) -> DbResult<usize> {
     let old =
         jobs::table.filter(jobs::created_at.lt(now.minus(FILE_KEPT)).and(jobs::state.eq_any(["checked", "receiving"])));
-    let left = diesel::delete(old).execute(conn)?;
+    let left = diesel::delete(old).execute(conn)? + export::purge(conn, export_kept, now)?;
     let over = jobs::table.filter(jobs::finished_at.lt(now.minus(KEPT)));
     Ok(left + diesel::delete(over).execute(conn)?)
 }

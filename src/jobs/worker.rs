@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::{Job, Kind, State, bulk, import, undo};
+use super::{Job, Kind, State, bulk, export, import, undo};
 use crate::billing::Billing;
 use crate::clock::Clock;
 use crate::config::{Settings, seconds};
@@ -115,6 +115,12 @@ impl Worker {
     /// One step and the place it came to, in one transaction.
     async fn step(&self, job: Job, node: [u8; 16]) -> DbResult<Stepped> {
         let (policy, settings, now) = (self.policy.clone(), Arc::clone(&self.settings), self.clock.now());
+        let found = if job.kind == Kind::Export {
+            let job = job.clone();
+            Some(self.db.read(move |conn| export::read(conn, &job, now)).await?)
+        } else {
+            None
+        };
         self.db
             .write(move |conn| {
                 let mut job = job;
@@ -126,6 +132,10 @@ impl Worker {
                     Kind::Undo => undo::step(conn, &mut job, now)?,
                     Kind::Check => import::check(conn, &policy, &mut job)?,
                     Kind::Import => import::step(conn, &policy, &settings, &mut job, now)?,
+                    Kind::Export => match &found {
+                        Some(found) => export::keep(conn, &mut job, found)?,
+                        None => true,
+                    },
                     Kind::Reconcile | Kind::Reprice => true,
                 };
                 if is_last { end(conn, &job, now) } else { go_on(conn, job, &node, now) }
@@ -234,7 +244,7 @@ fn end(conn: &mut Conn, job: &Job, now: crate::clock::Timestamp) -> DbResult<Ste
         _ => (State::Done, None),
     };
     if job.kind == Kind::Import {
-        import::drop_file(conn, job.id)?;
+        super::drop_file(conn, job.id)?;
     }
     super::finish(conn, job, state, undo_until, now)?;
     Ok(Stepped::Over)

@@ -27,14 +27,16 @@ pub fn head() -> Vec<u8> {
     line(&COLUMNS).unwrap_or_default()
 }
 
-/// Lines of those who fit, among `most` members after one; and the last of these, if there may be more.
-pub fn piece(
-    conn: &mut Conn,
-    filter: &Filter,
-    after: Option<MemberId>,
-    most: i64,
-    now: Timestamp,
-) -> DbResult<(Vec<u8>, Option<MemberId>)> {
+/// A part of the file.
+pub struct Piece {
+    pub text: Vec<u8>,
+    pub lines: i64,
+    /// The last member that was looked at, if there may be more.
+    pub last: Option<MemberId>,
+}
+
+/// Lines of those who fit, among `most` members after one.
+pub fn piece(conn: &mut Conn, filter: &Filter, after: Option<MemberId>, most: i64, now: Timestamp) -> DbResult<Piece> {
     let (members, last) = listing::walk(conn, filter, after, most, now)?;
     let ids: Vec<MemberId> = members.iter().map(|one| one.id).collect();
     let list_names: HashMap<NewsletterId, String> =
@@ -69,7 +71,7 @@ pub fn piece(
         written.map_err(|error| DbError::Corrupt(error.to_string()))?;
     }
     let text = writer.into_inner().map_err(|error| DbError::Corrupt(error.to_string()))?;
-    Ok((text, last))
+    Ok(Piece { text, lines: i64::try_from(members.len()).unwrap_or(i64::MAX), last })
 }
 
 /// What each member has, in one text.

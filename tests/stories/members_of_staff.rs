@@ -6,7 +6,9 @@ use std::time::Duration;
 use diesel::prelude::*;
 use readership::db::schema::members as rows;
 use readership::jobs::State;
+use readership::members::address::EmailAddress;
 use readership::members::listing::{self, Filter};
+use readership::members::{self, NewMember};
 use readership::staff::roles::Role;
 
 use crate::story;
@@ -321,8 +323,9 @@ story! {
         let kept: Vec<Option<String>> = world.look(|conn| Ok(rows::table.order(rows::email).select(rows::name).load(conn)?)).await;
         assert_eq!(kept.into_iter().map(Option::unwrap).collect::<Vec<_>>(), names);
 
-        let first = olga.does("members/export/", &[("filter", "sort=oldest")]).await;
+        let first = world.takes_out(&olga, "sort=oldest").await;
         assert_eq!(first.status, 200);
+        assert_eq!(first.header("content-length"), first.body.len().to_string());
         assert!(first.header("content-disposition").starts_with("attachment") && first.header("content-type").contains("charset=utf-8"));
         for line in first.body.lines().skip(1) {
             assert!(!line.split(',').any(|cell| cell.trim_matches('"').starts_with(['=', '+', '-', '@'])), "{line}");
@@ -330,7 +333,7 @@ story! {
         let other = World::on(world.engine, |_| {}).await;
         let olga = other.staff(Role::Owner).await;
         brings_in(&other, &olga, &first.body, &[("label", "")]).await;
-        let second = olga.does("members/export/", &[("filter", "sort=oldest")]).await;
+        let second = other.takes_out(&olga, "sort=oldest").await;
         let without_ids = |text: &str| text.lines().map(|line| line.split_once(',').unwrap().1.to_owned()).collect::<Vec<_>>();
         assert_eq!(without_ids(&first.body), without_ids(&second.body));
     }
@@ -355,6 +358,87 @@ story! {
         assert_eq!(world.count("members", "1 = 1").await, 6_000);
         assert_eq!(world.count("job_pieces", "1 = 1").await, 0, "the file is gone");
         assert_eq!(world.count("outbox", "1 = 1").await, 0);
+    }
+}
+
+story! {
+    /// D6: a file of members goes on where it was after a restart: each of them is in it once. It can be
+    /// fetched by whoever may, and waits for a day.
+    async fn d6_an_export_survives_a_restart(world: World) {
+        let olga = world.staff(Role::Owner).await;
+        let now = world.clock.now();
+        world.app().db.write(move |conn| {
+            for number in 0..20_000 {
+                let email = EmailAddress::parse(&format!("r{number}@example.org")).unwrap();
+                let new = NewMember { email: &email, name: None, source_page: None, referrer: None, language: None, attribution: None };
+                members::create(conn, &new, now)?;
+            }
+            Ok(())
+        }).await.unwrap();
+        let sent = olga.does("members/export/", &[("filter", "q=r")]).await;
+        let page = sent.location().to_owned();
+        let id = page.split("jobs/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        assert_eq!(olga.does(&format!("jobs/{id}/file/"), &[]).await.status, 409, "it is not done yet");
+        world.until("some are in the file", async |world| world.count("job_pieces", "1 = 1").await > 0).await;
+        world.restart().await;
+        let pieces = world.count("job_pieces", "1 = 1").await;
+        assert!(pieces < 4, "it was broken off: {pieces}");
+        let job = world.job_rests(&page).await;
+        assert_eq!((job.state, job.number("lines"), job.total), (State::Done, 20_000, 20_000), "{}", job.report);
+        let shown = olga.looks_at(&format!("jobs/{id}/")).await;
+        assert!(shown.contains("members in the file") && shown.contains("Download members-"), "{shown}");
+        let sam = world.staff(Role::Support).await;
+        assert_eq!(sam.does(&format!("jobs/{id}/file/"), &[]).await.status, 403);
+        assert!(!sam.looks_at(&format!("jobs/{id}/")).await.contains("Download members-"));
+        let file = olga.does(&format!("jobs/{id}/file/"), &[]).await;
+        let mut addresses: Vec<&str> = file.body.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        assert_eq!((addresses.len(), file.body.lines().count()), (20_000, 20_001));
+        let fetched = world.count("audit_log", "action = 'members.export-fetched'").await;
+        assert_eq!(fetched, 1, "who fetches it stands in the log");
+
+        world.clock.advance(Duration::from_secs(86_401));
+        world.tidies().await;
+        assert_eq!(world.count("job_pieces", "1 = 1").await, 0, "the file is gone");
+        let olga = world.staff_named("olaf@rexwire.test", Role::Owner).await;
+        assert_eq!(olga.does(&format!("jobs/{id}/file/"), &[]).await.status, 409);
+        assert!(olga.looks_at(&format!("jobs/{id}/")).await.contains("The file is gone"));
+    }
+}
+
+story! {
+    /// One that is stopped leaves no file; one that is sent twice is made once; one that is forgotten is gone.
+    async fn an_export_leaves_no_more_than_it_must(world: World) {
+        let olga = world.staff(Role::Owner).await;
+        world.member("ada@reader.test").await;
+        let once = [("filter", ""), ("once", "a-text-of-its-own")];
+        let page = olga.does("members/export/", &once).await.location().to_owned();
+        olga.does("members/export/", &once).await;
+        assert_eq!(world.count("jobs", "kind = 'export'").await, 1);
+        let job = world.job_rests(&page).await;
+        assert_eq!(world.count("job_pieces", "1 = 1").await, 1);
+        olga.did(&format!("jobs/{}/forget/", job.id), &[]).await;
+        assert_eq!(world.count("job_pieces", "1 = 1").await, 0);
+        let now = world.clock.now();
+        let id = world.app().db.write(move |conn| {
+            let id = readership::ids::JobId::new(now);
+            diesel::insert_into(readership::db::schema::jobs::table).values((
+                readership::db::schema::jobs::id.eq(id),
+                readership::db::schema::jobs::kind.eq("export"),
+                readership::db::schema::jobs::state.eq("running"),
+                readership::db::schema::jobs::request.eq("{\"filter\":\"\"}"),
+                readership::db::schema::jobs::made_by.eq("Olga"),
+                readership::db::schema::jobs::total.eq(0),
+                readership::db::schema::jobs::created_at.eq(now),
+                readership::db::schema::jobs::lease_until.eq(now.plus(Duration::from_secs(60))),
+            )).execute(conn)?;
+            readership::jobs::add_piece(conn, id, 0, b"id,email")?;
+            Ok(id)
+        }).await.unwrap();
+        olga.did(&format!("jobs/{id}/stop/"), &[]).await;
+        assert_eq!(world.count("job_pieces", "1 = 1").await, 0);
+        assert_eq!(olga.does(&format!("jobs/{id}/file/"), &[]).await.status, 409);
     }
 }
 

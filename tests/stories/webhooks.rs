@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::paying;
 use crate::support::people::{Answer, Person};
 use crate::support::shop::{GOOD, SECRET};
+use crate::support::world::PATIENCE;
 
 fn sign(body: &str, secret: &str, at: i64) -> String {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
@@ -80,6 +81,8 @@ paying! {
     }) {
         let ada = shop.member("ada@reader.test").await;
         let session = shop.goes_to_stripe(&ada, "members/checkout/", &[("tier", "gold"), ("cadence", "month")]).await;
+        // A reading for an event of before may still be under way, and would see the payment.
+        shop.settles().await;
         shop.stripe.orders.give(|wishes| {
             wishes.hold_events = true;
             wishes.away = true;
@@ -204,29 +207,27 @@ paying! {
 paying! {
     /// P6: a fifth of the answers is lost after the work was done, a tenth is refused; nothing is there
     /// twice.
-    async fn p6_nothing_is_done_twice(shop: Shop) {
+    async fn p6_nothing_is_done_twice(shop: Shop, with |settings| settings.billing.breaker_s = 1) {
         shop.stripe.orders.give(|wishes| {
             wishes.lost_answers = 20;
             wishes.too_many = 10;
             wishes.own_fault = 10;
         });
-        let mut bought = 0;
         for number in 0..6 {
             let address = format!("reader{number}@reader.test");
             let person = shop.member(&address).await;
-            // Three tries at a call may all be lost; the reader tries again, as readers do.
-            for _ in 0..10 {
-                let answer = person.posts("members/checkout/", &[("tier", "gold"), ("cadence", "month")]).await;
-                if answer.status == 303 {
-                    let session = crate::support::shop::session_of(answer.location());
-                    shop.stripe.pays(&session, "", GOOD).unwrap();
-                    bought += 1;
-                    break;
-                }
-                assert_eq!(answer.status, 503, "{}", answer.body);
+            // Three tries at a call may all be lost, and after some in a row Stripe is left alone for a
+            // while; the reader tries again, as readers do.
+            let mut answer = person.posts("members/checkout/", &[("tier", "gold"), ("cadence", "month")]).await;
+            let begun = Instant::now();
+            while answer.status == 503 && begun.elapsed() < PATIENCE {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                answer = person.posts("members/checkout/", &[("tier", "gold"), ("cadence", "month")]).await;
             }
+            assert_eq!(answer.status, 303, "{}", answer.body);
+            let session = crate::support::shop::session_of(answer.location());
+            shop.stripe.pays(&session, "", GOOD).unwrap();
         }
-        assert_eq!(bought, 6);
         shop.stripe.orders.give(|wishes| *wishes = Default::default());
         shop.settles().await;
         for (kind, count) in [("customer", 6), ("subscription", 6), ("checkout.session", 6), ("product", 1), ("price", 1)] {

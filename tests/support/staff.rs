@@ -45,6 +45,14 @@ impl World {
     }
 
     /// Waits until a job is at rest.
+    /// Has members taken out, waits for the file and fetches it.
+    pub async fn takes_out(&self, who: &Person, filter: &str) -> Answer {
+        let page = who.does("members/export/", &[("filter", filter)]).await.location().to_owned();
+        let job = self.job_rests(&page).await;
+        assert_eq!(job.state, jobs::State::Done, "{}", job.report);
+        who.does(&format!("jobs/{}/file/", job.id), &[]).await
+    }
+
     pub async fn job_rests(&self, page: &str) -> Job {
         let id: readership::ids::JobId =
             page.split("jobs/").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();

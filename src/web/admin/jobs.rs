@@ -3,10 +3,10 @@
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{Path, Payload};
+use actix_web::web::{Bytes, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -16,10 +16,11 @@ use super::gate::Staff;
 use super::{change, id_of, query};
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::config::millis;
+use crate::config::{millis, seconds};
 use crate::ids::JobId;
 use crate::jobs::bulk::{Deed as Change, Request as Bulk, Whom};
-use crate::jobs::import::{self, Request};
+use crate::jobs::export;
+use crate::jobs::import::Request;
 use crate::jobs::{self, Job, Kind, Line, State};
 use crate::members::name;
 use crate::newsletters::{self, Newsletter};
@@ -40,6 +41,7 @@ fn title(job: &Job) -> String {
         },
         Kind::Undo => "Take a change back".to_owned(),
         Kind::Check | Kind::Import => format!("Bring in {}", job.text("file")),
+        Kind::Export => "Take members out".to_owned(),
         Kind::Reconcile => "Compare everything with Stripe".to_owned(),
         Kind::Reprice => "Move payers to another price".to_owned(),
     }
@@ -109,6 +111,10 @@ struct OnePage<'a> {
     refreshes: bool,
     request: Option<Request>,
     whom: Option<String>,
+    /// The name of the file that can be fetched, and how large it is.
+    file: Option<(String, String)>,
+    file_until: Option<Timestamp>,
+    may_fetch: bool,
     job: Job,
 }
 
@@ -131,6 +137,7 @@ fn figures(job: &Job) -> Vec<(&'static str, i64)> {
             ("held", "held back"),
             ("bad", "lines that are wrong"),
         ],
+        Kind::Export => &[("lines", "members in the file")],
         Kind::Reprice => &[("changed", "moved"), ("unread", "refused by Stripe")],
         Kind::Reconcile => &[
             ("customers", "customers compared"),
@@ -141,7 +148,7 @@ fn figures(job: &Job) -> Vec<(&'static str, i64)> {
             ("unread", "could not be read"),
         ],
     };
-    let always = ["changed", "new", "bad", "customers", "drift"];
+    let always = ["changed", "new", "bad", "lines", "customers", "drift"];
     let figures = names.iter().map(|(key, words)| (*key, *words, job.number(key)));
     figures
         .filter(|(key, _, count)| *count > 0 || always.contains(key))
@@ -167,16 +174,18 @@ pub async fn show_one(
         .db
         .read(move |conn| {
             let kind = Some(only).filter(|kind| !kind.is_empty());
-            Ok((jobs::find(conn, id)?, jobs::lines(conn, id, kind, after, LINES + 1)?))
+            let job = jobs::find(conn, id)?;
+            let has_file = job.as_ref().map_or(Ok(false), |job| export::has_file(conn, job))?;
+            Ok((job, jobs::lines(conn, id, kind, after, LINES + 1)?, has_file))
         })
         .await?;
-    let (Some(job), mut lines) = found else { return Err(AdminError::NotFound) };
+    let (Some(job), mut lines, has_file) = found else { return Err(AdminError::NotFound) };
     let is_full = i64::try_from(lines.len()).is_ok_and(|count| count > LINES);
     lines.truncate(usize::try_from(LINES).unwrap_or(usize::MAX));
     let more = lines.last().map(|line| line.line).filter(|_| is_full);
     let frame = Frame::of(&app, &staff, &request);
     let refreshes = job.state.is_open() && query.get("still").is_none();
-    let right = if matches!(job.kind, Kind::Check | Kind::Import) { Right::Import } else { Right::Bulk };
+    let right = right(&job);
     let page = OnePage {
         title: title(&job),
         standing: standing(&job),
@@ -189,7 +198,10 @@ pub async fn show_one(
         may_start: job.state == State::Checked && staff.may(Right::Import),
         refreshes,
         request: matches!(job.kind, Kind::Check | Kind::Import).then(|| Request::of(&job).unwrap_or_default()),
-        whom: (job.kind == Kind::Bulk).then(|| whom(&job)).flatten(),
+        whom: whom(&job),
+        file: has_file.then(|| (export::file_name(&job), size(job.number("bytes")))),
+        file_until: job.finished_at.map(|at| at.plus(seconds(app.settings.staff.export_kept_s))),
+        may_fetch: staff.may(Right::Export),
         job,
         frame: &frame,
     };
@@ -203,8 +215,31 @@ pub async fn show_one(
     Ok(response)
 }
 
-/// The list of those whom it changes, as an address.
+/// The right that a job takes.
+const fn right(job: &Job) -> Right {
+    match job.kind {
+        Kind::Check | Kind::Import => Right::Import,
+        Kind::Export => Right::Export,
+        _ => Right::Bulk,
+    }
+}
+
+/// Bytes, in the unit that says most.
+fn size(bytes: i64) -> String {
+    match bytes {
+        ..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{} KiB", bytes / 1_024),
+        _ => format!("{} MiB", bytes / 1_048_576),
+    }
+}
+
+/// The list of those whom it is about, as an address.
 fn whom(job: &Job) -> Option<String> {
+    match job.kind {
+        Kind::Export => return Some(export::filter(job).query()),
+        Kind::Bulk => {}
+        _ => return None,
+    }
     match Bulk::of(job).ok()?.whom {
         Whom::Fitting(filter) => Some(filter),
         Whom::Chosen(_) => None,
@@ -214,11 +249,14 @@ fn whom(job: &Job) -> Option<String> {
 /// `POST /admin/jobs/{id}/stop/`: what was done until then stays.
 pub async fn stop(app: web::Data<App>, staff: Staff, path: Path<String>) -> AdminResult<HttpResponse> {
     let id = id_of(&path)?;
-    let undo = crate::config::seconds(app.settings.staff.undo_s);
+    let undo = seconds(app.settings.staff.undo_s);
     change(&app, &staff, move |conn, scribe, now| {
         if let Some(job) = jobs::find(conn, id)?.filter(|job| job.state.is_open()) {
             let until = (job.kind == Kind::Bulk).then(|| now.plus(undo));
             jobs::finish(conn, &job, State::Stopped, until, now)?;
+            if job.kind == Kind::Export {
+                jobs::drop_file(conn, id)?;
+            }
             scribe.record(conn, &Deed::to("job.stop", "job", id))?;
         }
         Ok(())
@@ -442,12 +480,18 @@ pub async fn start(app: web::Data<App>, staff: Staff, path: Path<String>) -> Adm
     }
 }
 
-/// `POST /admin/jobs/{id}/forget/`: drops a file that is not to be brought in.
+/// `POST /admin/jobs/{id}/forget/`: drops a file that is not to be brought in, or was fetched.
 pub async fn forget(app: web::Data<App>, staff: Staff, path: Path<String>) -> AdminResult<HttpResponse> {
     let id = id_of(&path)?;
     change(&app, &staff, move |conn, scribe, now| {
+        if let Some(job) = jobs::find(conn, id)?
+            && export::has_file(conn, &job)?
+        {
+            jobs::drop_file(conn, id)?;
+            scribe.record(conn, &Deed::to("members.export-dropped", "job", id))?;
+        }
         if let Some(job) = jobs::find(conn, id)?.filter(|job| job.state == State::Checked) {
-            import::drop_file(conn, id)?;
+            jobs::drop_file(conn, id)?;
             jobs::finish(conn, &job, State::Stopped, None, now)?;
             scribe.record(conn, &Deed::to("members.import-dropped", "job", id))?;
         }
@@ -455,4 +499,39 @@ pub async fn forget(app: web::Data<App>, staff: Staff, path: Path<String>) -> Ad
     })
     .await?;
     Ok(done(&app, "jobs/", "saved"))
+}
+
+/// `POST /admin/jobs/{id}/file/`: hands out a file of members, one piece of it in memory at a time.
+pub async fn fetch(app: web::Data<App>, staff: Staff, path: Path<String>) -> AdminResult<HttpResponse> {
+    let id: JobId = id_of(&path)?;
+    let found = change(&app, &staff, move |conn, scribe, _| {
+        let Some(job) = jobs::find(conn, id)? else { return Ok(None) };
+        let has_file = export::has_file(conn, &job)?;
+        if has_file {
+            scribe.record(conn, &Deed::to("members.export-fetched", "job", id))?;
+        }
+        Ok(Some((job, has_file)))
+    })
+    .await?;
+    let Some((job, has_file)) = found else { return Err(AdminError::NotFound) };
+    if !has_file {
+        return Err(AdminError::refused("The file is not there, or not any more. Take the members out anew."));
+    }
+    let db = app.db.clone();
+    let pieces = stream::try_unfold(0, move |number| {
+        let db = db.clone();
+        async move {
+            let piece = db.read(move |conn| export::piece(conn, id, number)).await.map_err(|error| {
+                tracing::error!(%error, "a file broke off");
+                std::io::Error::other("the database failed")
+            })?;
+            Ok::<_, std::io::Error>(piece.map(|piece| (Bytes::from(piece), number + 1)))
+        }
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", export::file_name(&job))))
+        // So that whoever fetches it sees how far it is, and knows a file that broke off from a whole one.
+        .no_chunking(u64::try_from(job.number("bytes")).unwrap_or(0))
+        .streaming(pieces))
 }

@@ -142,6 +142,7 @@ pub fn all() -> Vec<Address> {
         GET "/admin/jobs/{id}" May(Right::Look), jobs::show_one;
         POST "/admin/jobs/{id}/start" May(Right::Import), jobs::start;
         POST "/admin/jobs/{id}/forget" May(Right::Import), jobs::forget;
+        POST "/admin/jobs/{id}/file" Fresh(Right::Export), jobs::fetch;
         POST "/admin/jobs/{id}/stop" May(Right::Bulk), jobs::stop;
         POST "/admin/jobs/{id}/undo" May(Right::Bulk), jobs::undo;
         GET "/admin/audit" May(Right::Audit), audit::show;

@@ -1,10 +1,8 @@
-//! One change to many: how many it would be, and then doing it; and taking all who fit out as CSV.
+//! One change to many: how many it would be, and then doing it; and having all who fit taken out as CSV.
 
 use actix_web::http::StatusCode;
-use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use futures_util::stream;
 use serde_json::json;
 
 use super::list::grouped;
@@ -13,9 +11,8 @@ use crate::config::seconds;
 use crate::db::{Conn, DbResult};
 use crate::ids::{MemberId, NewsletterId};
 use crate::jobs::bulk::{Deed as Change, Request, Whom};
-use crate::jobs::{self, Kind};
+use crate::jobs::{self, Kind, export};
 use crate::limits::{self, Verdict, Window};
-use crate::members::csv_export;
 use crate::members::labels;
 use crate::members::listing::{self, Filter};
 use crate::members::name;
@@ -139,6 +136,9 @@ pub async fn run(
     }
     let wished = Request { undo_s: app.settings.staff.undo_s, ..wished };
     let (once, who) = (form.get("once").unwrap_or_default().to_owned(), staff.visitor.name.clone());
+    // Counted before the transaction: who signs in meanwhile does not wait for it.
+    let (whom, now) = (wished.whom.clone(), app.now());
+    let total = app.db.read(move |conn| count(conn, &whom, now)).await?;
     let job = change(&app, &staff, move |conn, scribe, now| {
         if is_repeated(conn, &once, now)? {
             return Ok(None);
@@ -148,7 +148,6 @@ pub async fn run(
             Change::Unlabel(name) => Change::Unlabel(labels::ensure(conn, name, now)?.to_string()),
             other => other.clone(),
         };
-        let total = count(conn, &wished.whom, now)?;
         let wished = Request { deed, ..wished };
         let json = serde_json::to_value(&wished).unwrap_or_default();
         let job = jobs::add(conn, Kind::Bulk, &json, &who, total, now)?;
@@ -167,45 +166,28 @@ pub async fn run(
     })
 }
 
-/// Members of one piece of a file.
-const PIECE: i64 = 5_000;
-
-/// `POST /admin/members/export/`: a CSV file of everybody who fits, written as it is read.
+/// `POST /admin/members/export/`: has a CSV file made of everybody who fits.
 pub async fn export(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
     let filter = Filter::of_query(form.get("filter").unwrap_or_default());
-    let (query, who, most) = (filter.query(), staff.visitor.id.to_string(), app.settings.staff.exports_per_hour);
-    let refused = change(&app, &staff, move |conn, scribe, now| {
-        let bucket = limits::bucket("staff export", &who);
-        if let Verdict::Refused { retry_after } = limits::admit(conn, &bucket, &[Window::new(3_600, most)], now)? {
-            return Ok(Some(retry_after));
+    let (once, who) = (form.get("once").unwrap_or_default().to_owned(), staff.visitor.name.clone());
+    let (account, most) = (staff.visitor.id.to_string(), app.settings.staff.exports_per_hour);
+    let job = change(&app, &staff, move |conn, scribe, now| {
+        if is_repeated(conn, &once, now)? {
+            return Ok(Ok(None));
         }
-        scribe.record(conn, &Deed::to("members.export", "members", "").with(json!({"filter": query})))?;
-        Ok(None)
+        let bucket = limits::bucket("staff export", &account);
+        if let Verdict::Refused { retry_after } = limits::admit(conn, &bucket, &[Window::new(3_600, most)], now)? {
+            return Ok(Err(retry_after));
+        }
+        let job = jobs::add(conn, Kind::Export, &export::request(&filter), &who, 0, now)?;
+        scribe.record(conn, &Deed::to("members.export", "job", job).with(json!({"filter": filter.query()})))?;
+        Ok(Ok(Some(job)))
     })
     .await?;
-    if let Some(wait) = refused {
-        return Err(AdminError::TooMany(wait));
+    app.bench.wake();
+    match job {
+        Ok(Some(job)) => Ok(done(&app, &format!("jobs/{job}/"), "started")),
+        Ok(None) => Ok(done(&app, "jobs/", "started")),
+        Err(wait) => Err(AdminError::TooMany(wait)),
     }
-    let (db, now) = (app.db.clone(), app.now());
-    // The place in the list; `None` behind the end. Only one piece is in memory at a time.
-    let begin = Some((None::<MemberId>, csv_export::head()));
-    let pieces = stream::try_unfold(begin, move |place| {
-        let (db, filter) = (db.clone(), filter.clone());
-        async move {
-            let Some((after, head)) = place else { return Ok(None) };
-            let (text, last) =
-                db.read(move |conn| csv_export::piece(conn, &filter, after, PIECE, now)).await.map_err(|error| {
-                    tracing::error!(%error, "an export broke off");
-                    std::io::Error::other("the database failed")
-                })?;
-            let bytes = Bytes::from([head, text].concat());
-            Ok::<_, std::io::Error>(Some((bytes, last.map(|last| (Some(last), Vec::new())))))
-        }
-    });
-    let (year, month, day, ..) = now.calendar_parts();
-    let name = format!("members-{year:04}-{month:02}-{day:02}.csv");
-    Ok(HttpResponse::Ok()
-        .insert_header(("content-type", "text/csv; charset=utf-8; header=present"))
-        .insert_header(("content-disposition", format!("attachment; filename=\"{name}\"")))
-        .streaming(pieces))
 }
