@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+mod breached;
 pub mod figures;
 pub mod links;
 pub mod notices;

@@ -10,6 +10,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use crossbeam_channel::{Sender, bounded};
 use tokio::sync::oneshot;
 
+use super::breached;
 use crate::config::Staff;
 use crate::secrets;
 
@@ -30,6 +31,8 @@ pub enum NotAPassword {
         "It is easily guessed: it, or most of it, stands on the lists that attackers try first, or in your name, address or the site's name."
     )]
     Guessable,
+    #[error("It was found in breaches of other sites so often that attackers try it first.")]
+    Breached,
 }
 
 /// Whether a password is taken. Any characters are; there is nothing it must contain. `words`: what an
@@ -41,6 +44,9 @@ pub fn check(password: &str, shortest: u64, words: &[&str]) -> Result<(), NotAPa
     }
     if u64::try_from(length).unwrap_or(u64::MAX) < shortest {
         return Err(NotAPassword::TooShort(shortest));
+    }
+    if breached::contains(password) {
+        return Err(NotAPassword::Breached);
     }
     let parts: Vec<&str> =
         words.iter().flat_map(|text| text.split(['@', '.', ' ', '-'])).chain(words.iter().copied()).collect();
@@ -162,9 +168,12 @@ mod tests {
         assert_eq!(ok(&"x".repeat(257)), Err(NotAPassword::TooLong));
         assert_eq!(ok("short"), Err(NotAPassword::TooShort(15)));
         for guessable in
-            ["passwordpassword", "111111111111111111", "rexwirerexwire2026", "qwertyuiopasdfgh", "ada@rexwire.test"]
+            ["wordpasspassword", "111111111111111111", "rexwirerexwire2026", "qwertyuiopasdfghj", "ada@rexwire.test"]
         {
             assert_eq!(ok(guessable), Err(NotAPassword::Guessable), "{guessable}");
+        }
+        for breached in ["passwordpassword", "Hd764nW5d7E1vb1", "1QAZ2wsx3edc4rfv"] {
+            assert_eq!(ok(breached), Err(NotAPassword::Breached), "{breached}");
         }
     }
 
