@@ -59,6 +59,12 @@ macro_rules! identifiers {
                 Self(id)
             }
 
+            /// The second in which it was made.
+            pub fn made_at(&self) -> Timestamp {
+                let seconds = u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
+                Timestamp::from_millis(i64::from(seconds) * 1_000)
+            }
+
             pub fn as_bytes(&self) -> &[u8; 12] {
                 &self.0
             }

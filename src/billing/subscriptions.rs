@@ -126,6 +126,12 @@ pub(super) fn put(conn: &mut Conn, row: &PaidSubscription) -> DbResult<()> {
     Ok(())
 }
 
+/// Whether Stripe goes on charging somebody: nobody who was erased goes on paying.
+pub fn is_charged(conn: &mut Conn, member: MemberId) -> DbResult<bool> {
+    let all = of_member(conn, member)?;
+    Ok(all.iter().any(|one| one.is_live() && !one.cancel_at_period_end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

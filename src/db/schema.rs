@@ -188,6 +188,9 @@ diesel::table! {
         secret_hash -> Binary,
         sealed -> Binary,
         created_at -> BigInt,
+        scope -> Text,
+        expires_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 

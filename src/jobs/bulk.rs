@@ -77,7 +77,7 @@ pub fn step(conn: &mut Conn, job: &mut Job, now: Timestamp) -> DbResult<bool> {
                     false
                 }
             },
-            Deed::Erase if is_charged(conn, *member)? => {
+            Deed::Erase if paid::is_charged(conn, *member)? => {
                 count(job, "paying");
                 false
             }
@@ -137,12 +137,6 @@ pub(super) fn why_not(conn: &mut Conn, member: MemberId, list: NewsletterId) -> 
         return Ok(Some("held"));
     }
     Ok(subscriptions::left(conn, member, list)?.then_some("left"))
-}
-
-/// Whether Stripe goes on charging somebody: nobody who was erased goes on paying.
-pub fn is_charged(conn: &mut Conn, member: MemberId) -> DbResult<bool> {
-    let all = paid::of_member(conn, member)?;
-    Ok(all.iter().any(|one| one.is_live() && !one.cancel_at_period_end))
 }
 
 /// Erases an account when there was time to take it back; newsletters stay until then.

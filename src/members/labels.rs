@@ -1,5 +1,8 @@
 //! Words on members. A form may put some on those who come through it.
 
+use std::collections::HashMap;
+
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -7,6 +10,7 @@ use crate::db::schema::{labels, member_labels};
 use crate::db::{Conn, DbResult, on_either};
 use crate::ids::{LabelId, MemberId};
 use crate::members::name;
+use crate::texts::dashed;
 
 /// How many labels one form may give.
 pub const MOST: usize = 20;
@@ -52,6 +56,41 @@ pub fn of(conn: &mut Conn, member: MemberId) -> DbResult<Vec<String>> {
 pub struct Label {
     pub id: LabelId,
     pub name: String,
+}
+
+impl Label {
+    /// Its name in addresses and filters.
+    pub fn slug(&self) -> String {
+        let slug = dashed(&self.name);
+        if slug.is_empty() { self.id.to_string() } else { slug }
+    }
+}
+
+pub fn find(conn: &mut Conn, id: LabelId) -> DbResult<Option<Label>> {
+    let name: Option<String> = labels::table.find(id).select(labels::name).get_result(conn).optional()?;
+    Ok(name.map(|name| Label { id, name }))
+}
+
+/// Gives a label another name; `false`: another has it, or there is no such label.
+pub fn rename(conn: &mut Conn, id: LabelId, name: &str) -> DbResult<bool> {
+    let others = labels::table.filter(labels::name_key.eq(key(name)).and(labels::id.ne(id)));
+    if others.count().get_result::<i64>(conn)? > 0 {
+        return Ok(false);
+    }
+    let renamed = diesel::update(labels::table.find(id)).set((labels::name.eq(name), labels::name_key.eq(key(name))));
+    Ok(renamed.execute(conn)? == 1)
+}
+
+/// Takes a label off everybody and away; returns whether there was one.
+pub fn remove(conn: &mut Conn, id: LabelId) -> DbResult<bool> {
+    Ok(diesel::delete(labels::table.find(id)).execute(conn)? == 1)
+}
+
+/// How many members have each label.
+pub fn counts(conn: &mut Conn) -> DbResult<HashMap<LabelId, i64>> {
+    let counts = member_labels::table.group_by(member_labels::label_id);
+    let counts: Vec<(LabelId, i64)> = counts.select((member_labels::label_id, count_star())).load(conn)?;
+    Ok(counts.into_iter().collect())
 }
 
 /// Every label there is.

@@ -65,6 +65,12 @@ pub fn erase_due(conn: &mut Conn, policy: &Policy, now: Timestamp) -> DbResult<u
     Ok(due.len())
 }
 
+/// Erases an account at once.
+pub fn erase_now(conn: &mut Conn, policy: &Policy, member: MemberId, now: Timestamp) -> DbResult<()> {
+    let email = super::email_of(conn, member)?;
+    erase(conn, policy, member, &super::stored_address(&email)?, now)
+}
+
 /// Removes a member and everything that names them. Sessions, subscriptions, consents, events and
 /// address changes go with the member's row.
 fn erase(conn: &mut Conn, policy: &Policy, member: MemberId, email: &EmailAddress, now: Timestamp) -> DbResult<()> {

@@ -3,17 +3,21 @@
 
 pub mod address;
 pub mod attribution;
+pub mod browsing;
+pub mod by_programs;
 pub mod csv_cells;
 pub mod csv_export;
 pub mod email_change;
 pub mod events;
 pub mod export;
 mod export_billing;
+pub mod for_programs;
 pub mod labels;
 pub mod leaving;
 pub mod listing;
 pub mod name;
 pub mod notes;
+pub mod nql;
 pub mod preferences;
 pub mod profile;
 pub mod record;

@@ -1,6 +1,7 @@
 //! Newsletters as staff see and change them.
 
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use crate::db::schema::newsletters;
 use crate::db::{Conn, DbResult};
@@ -12,6 +13,7 @@ use crate::members::address::EmailAddress;
 #[diesel(table_name = newsletters)]
 pub struct Edited {
     pub id: NewsletterId,
+    uuid: Vec<u8>,
     pub name: String,
     pub slug: String,
     pub description: Option<String>,
@@ -25,6 +27,11 @@ pub struct Edited {
 }
 
 impl Edited {
+    /// What strangers may see of its id.
+    pub fn uuid(&self) -> Uuid {
+        Uuid::from_slice(&self.uuid).unwrap_or_default()
+    }
+
     pub fn is_active(&self) -> bool {
         self.status == "active"
     }

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::newsletters;
 use crate::db::{Conn, DbError, DbResult, on_either};
 use crate::ids::{self, NewsletterId};
+use crate::texts::dashed;
 
 /// A mailing list of the site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,8 +99,7 @@ pub fn add(conn: &mut Conn, name: &str, description: Option<&str>, now: Timestam
 
 /// `REX Wire` → `rex-wire`; a name without a letter or digit gets a random one.
 fn slug(name: &str) -> String {
-    let dashed: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
-    let slug = dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    let slug = dashed(name);
     if slug.is_empty() { ids::uuid().simple().to_string() } else { slug }
 }
 

@@ -198,6 +198,20 @@ pub fn by_staff(
         return Ok(false);
     }
     void_all_but_newest(conn, policy, &email, now)?;
+    let (id, expires_at) = link_of(conn, policy, member, language, now)?;
+    outbox::enqueue_link(conn, id, &email.as_given(), outbox::State::Waiting, expires_at, now)?;
+    Ok(true)
+}
+
+/// Makes a link to sign in for a member, and mails nothing. Returns its id and when it ends.
+pub fn link_of(
+    conn: &mut Conn,
+    policy: &Policy,
+    member: MemberId,
+    language: Language,
+    now: Timestamp,
+) -> DbResult<(MagicLinkId, Timestamp)> {
+    let email = members::stored_address(&members::email_of(conn, member)?)?;
     let language = members::language_of(conn, member)?.unwrap_or(language);
     let wishes = Wishes {
         name: None,
@@ -222,9 +236,7 @@ pub fn by_staff(
         return_to: None,
         code_ref: None,
     };
-    let (id, expires_at) = links::insert(conn, policy, &new, now)?;
-    outbox::enqueue_link(conn, id, &email.as_given(), outbox::State::Waiting, expires_at, now)?;
-    Ok(true)
+    links::insert(conn, policy, &new, now)
 }
 
 /// How often one client may ask for mails, whatever for.

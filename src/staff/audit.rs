@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::schema::audit_log;
 use crate::db::{Conn, DbError, DbResult};
-use crate::ids::StaffId;
+use crate::ids::{ApiKeyId, StaffId};
 use crate::secrets::{Purpose, SecretKey, Sha256, equal};
 
 /// Who does something.
@@ -42,6 +42,11 @@ impl Actor {
         }
     }
 
+    /// A program with a key of its own.
+    pub fn program(id: ApiKeyId, name: &str, client: String, request_id: String) -> Self {
+        Self { kind: "program", id: id.to_string(), name: name.to_owned(), client, request_id }
+    }
+
     /// Somebody who did not prove who they are.
     pub fn nobody(client: String, request_id: String) -> Self {
         Self { kind: "nobody", id: String::new(), name: String::new(), client, request_id }
@@ -71,6 +76,23 @@ impl Deed {
 
     pub fn from(self, before: Value) -> Self {
         Self { before, ..self }
+    }
+}
+
+/// Writes down what somebody does, in the transaction that does it.
+pub struct Scribe<'a> {
+    pub actor: &'a Actor,
+    pub key: &'a SecretKey,
+    now: Timestamp,
+}
+
+impl<'a> Scribe<'a> {
+    pub fn new(actor: &'a Actor, key: &'a SecretKey, now: Timestamp) -> Self {
+        Self { actor, key, now }
+    }
+
+    pub fn record(&mut self, conn: &mut Conn, deed: &Deed) -> DbResult<()> {
+        record(conn, self.key, self.actor, deed, self.now)
     }
 }
 

@@ -12,3 +12,9 @@ mod language;
 pub use amounts::grouped;
 pub use bundle::Value;
 pub use language::{Direction, Language};
+
+/// `Ünter uns!` → `ünter-uns`: letters and digits in lower case, with dashes between the words.
+pub fn dashed(text: &str) -> String {
+    let dashed: String = text.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}

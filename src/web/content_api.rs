@@ -169,7 +169,8 @@ pub async fn tiers(app: web::Data<App>, request: HttpRequest) -> ApiResult<HttpR
     Ok(public_json(CHECKED_EACH_TIME, &json!({"tiers": shown, "meta": pagination(tiers.len(), 1, None)})))
 }
 
-fn tier_json(tier: &Tier, include: &[&str]) -> Value {
+/// A tier, with those of its fields that are asked for.
+pub fn tier_json(tier: &Tier, include: &[&str]) -> Value {
     let mut json = json!({
         "id": tier.id.to_string(),
         "name": tier.name,

@@ -5,6 +5,7 @@
 //! connections, `frame.rs` what every request and response passes through.
 
 pub mod admin;
+pub mod admin_api;
 pub mod agent;
 pub mod answer;
 pub mod body;

@@ -4,7 +4,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, Error, Resource, Route, Scope, guard, web};
 
-use super::{admin, content_api, error, frame, health, members_api, site, stripe_webhook};
+use super::{admin, admin_api, content_api, error, frame, health, members_api, site, stripe_webhook};
 use crate::app::App;
 
 /// A worker's copy of the whole HTTP side.
@@ -44,7 +44,8 @@ fn mount_scope(scope: Scope) -> Scope {
 }
 
 fn resources() -> Vec<Resource> {
-    let pairs = members_api().into_iter().chain(content_api()).chain(pages());
+    let for_programs = admin_api::addresses().into_iter().map(|(path, routes)| api(path, routes));
+    let pairs = members_api().into_iter().chain(content_api()).chain(for_programs).chain(pages());
     pairs.flatten().chain(admin::routes::resources()).collect()
 }
 
@@ -153,7 +154,7 @@ fn page(path: &str, routes: impl Fn(Resource) -> Resource) -> [Resource; 2] {
 }
 
 /// An address of the members API, with and without its last slash (protocol B.0).
-fn api(path: &str, routes: impl Fn(Resource) -> Resource) -> [Resource; 2] {
+fn api(path: &'static str, routes: fn(Resource) -> Resource) -> [Resource; 2] {
     both(path, |at| routes(at).default_service(web::route().to(error::method_not_allowed)))
 }
 

@@ -5,6 +5,7 @@ mod support;
 
 mod access;
 mod account;
+mod admin_api;
 mod answering;
 mod backing_up;
 mod codes;

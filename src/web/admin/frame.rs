@@ -93,6 +93,7 @@ const DONE: &[(&str, &str)] = &[
     ("test-sent", "A test mail is on its way to you."),
     ("lifted", "Mails go to this address again."),
     ("key", "There is a new key. The old one is good no more."),
+    ("revoked", "The key is taken back. It is good no more."),
     ("ordered", "The order is changed."),
 ];
 

@@ -16,6 +16,7 @@ pub mod gate;
 pub mod home;
 pub mod jobs;
 pub mod join;
+pub mod keys;
 pub mod mail;
 pub mod members;
 pub mod newsletters;
@@ -39,8 +40,7 @@ use super::body::{self, Form};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbResult};
-use crate::staff::audit as log;
-use crate::staff::audit::{Actor, Deed};
+use crate::staff::audit::Scribe;
 
 /// The form of a page of staff. Where it comes from was seen to at the gate.
 pub struct Posted(pub Form);
@@ -91,21 +91,8 @@ async fn change<T: Send + 'static>(
     Ok(app
         .db
         .write(move |conn| {
-            let mut scribe = Scribe { actor: &actor, key: &key, now };
+            let mut scribe = Scribe::new(&actor, &key, now);
             f(conn, &mut scribe, now)
         })
         .await?)
-}
-
-/// Writes down what whoever is here does.
-pub struct Scribe<'a> {
-    pub actor: &'a Actor,
-    pub key: &'a crate::secrets::SecretKey,
-    now: Timestamp,
-}
-
-impl Scribe<'_> {
-    pub fn record(&mut self, conn: &mut Conn, deed: &Deed) -> DbResult<()> {
-        log::record(conn, self.key, self.actor, deed, self.now)
-    }
 }

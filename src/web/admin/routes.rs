@@ -7,8 +7,8 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 use super::error::AdminError;
 use super::gate::{Needs, gate};
 use super::{
-    account, audit, billing, footer, home, jobs, join, mail, members, newsletters, offers, sender, settings, signin,
-    staff, tiers,
+    account, audit, billing, footer, home, jobs, join, keys, mail, members, newsletters, offers, sender, settings,
+    signin, staff, tiers,
 };
 use crate::staff::roles::Right;
 
@@ -132,8 +132,10 @@ pub fn all() -> Vec<Address> {
         GET "/admin/footer" May(Right::Look), footer::show;
         GET "/admin/footer/preview" May(Right::Look), footer::preview;
         GET "/admin/settings" May(Right::Settings), settings::show;
-        GET "/admin/settings/keys" Fresh(Right::Keys), settings::show_keys;
-        POST "/admin/settings/keys" Fresh(Right::Keys), settings::rotate_key;
+        GET "/admin/settings/keys" Fresh(Right::Keys), keys::show;
+        POST "/admin/settings/keys" Fresh(Right::Keys), keys::rotate;
+        POST "/admin/settings/keys/make" Fresh(Right::Keys), keys::make;
+        POST "/admin/settings/keys/{id}/revoke" Fresh(Right::Keys), keys::revoke;
         POST "/admin/settings/{group}" Fresh(Right::Settings), settings::save;
         GET "/admin/jobs" May(Right::Look), jobs::show;
         POST "/admin/jobs/reconcile" May(Right::Help), jobs::reconcile;

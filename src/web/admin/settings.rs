@@ -18,7 +18,6 @@ use super::gate::Staff;
 use super::{Posted, change};
 use crate::app::App;
 use crate::config::{self, Key, Settings};
-use crate::staff::api_keys::{self, Kind};
 use crate::staff::audit::Deed;
 use crate::staff::roles::Right;
 use crate::staff::stored_settings::{self, Stored};
@@ -280,41 +279,4 @@ pub async fn save(
     .await?;
     app.renewal.ask();
     Ok(done(&app, "settings/", "saved"))
-}
-
-#[derive(Template)]
-#[template(path = "admin/settings/keys.html")]
-struct KeysPage<'a> {
-    frame: &'a Frame,
-    content: String,
-    admin: String,
-}
-
-/// `GET /admin/settings/keys/`.
-pub async fn show_keys(app: web::Data<App>, staff: Staff, request: HttpRequest) -> AdminResult<HttpResponse> {
-    let key = app.policy.key.clone();
-    let (content, admin) = app
-        .db
-        .read(move |conn| {
-            Ok((api_keys::show(conn, &key, Kind::Content)?.shown, api_keys::show(conn, &key, Kind::Admin)?.shown))
-        })
-        .await?;
-    let frame = Frame::of(&app, &staff, &request);
-    frame::page(StatusCode::OK, &frame, &KeysPage { frame: &frame, content, admin })
-}
-
-/// `POST /admin/settings/keys/`: puts a new key in the place of an old one.
-pub async fn rotate_key(app: web::Data<App>, staff: Staff, Posted(form): Posted) -> AdminResult<HttpResponse> {
-    let kind = match form.get("kind") {
-        Some("content") => Kind::Content,
-        Some("admin") => Kind::Admin,
-        _ => return Err(AdminError::NotFound),
-    };
-    let name = if matches!(kind, Kind::Content) { "content" } else { "admin" };
-    change(&app, &staff, move |conn, scribe, now| {
-        api_keys::rotate(conn, scribe.key, kind, now)?;
-        scribe.record(conn, &Deed::to("keys.rotate", "key", name))
-    })
-    .await?;
-    Ok(done(&app, "settings/keys/", "key"))
 }

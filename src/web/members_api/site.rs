@@ -1,5 +1,5 @@
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::web::answer;
@@ -9,8 +9,15 @@ pub const PROTOCOL_VERSION: &str = "6.65";
 
 /// `GET /members/api/site/` (protocol B.17): the public face of the site, readable by any origin.
 pub async fn read(app: web::Data<App>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("cross-origin-resource-policy", "cross-origin"));
+    answer::json_in(&mut response, &site_json(&app))
+}
+
+/// What anybody may know of the site.
+pub fn site_json(app: &App) -> Value {
     let settings = &app.settings;
-    let site = json!({"site": {
+    json!({"site": {
         "title": settings.site_title,
         "description": settings.site_description,
         "logo": null,
@@ -23,8 +30,5 @@ pub async fn read(app: web::Data<App>) -> HttpResponse {
         "version": PROTOCOL_VERSION,
         "allow_external_signup": true,
         "site_uuid": &*app.site_uuid,
-    }});
-    let mut response = HttpResponse::Ok();
-    response.insert_header(("cross-origin-resource-policy", "cross-origin"));
-    answer::json_in(&mut response, &site)
+    }})
 }

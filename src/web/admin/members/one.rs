@@ -14,7 +14,6 @@ use crate::clock::Timestamp;
 use crate::config::seconds;
 use crate::db::DbResult;
 use crate::ids::{MemberId, NewsletterId};
-use crate::jobs::bulk;
 use crate::members::preferences::{self, Changes, Place};
 use crate::members::profile::{self, MailSent, Moment, Profile};
 use crate::members::{export, labels, leaving, name, notes};
@@ -319,7 +318,7 @@ pub async fn erase(app: web::Data<App>, staff: Staff, path: Path<String>) -> Adm
     let id = known(&app, &path).await?;
     let wait = seconds(app.settings.staff.undo_s);
     let erased = change(&app, &staff, move |conn, scribe, now| {
-        if bulk::is_charged(conn, id)? {
+        if crate::billing::subscriptions::is_charged(conn, id)? {
             return Ok(false);
         }
         leaving::erase_at(conn, id, now.plus(wait), now)?;
