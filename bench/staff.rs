@@ -7,12 +7,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use data_encoding::HEXLOWER;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use readership::clock::Clock;
 use readership::config::{DatabaseUrl, Staff};
 use readership::db::{self, Conn, DbError};
 use readership::limits::ClientNetwork;
 use readership::members::address::EmailAddress;
 use readership::secrets::SecretKey;
+use readership::staff::api_keys::{self, Kind};
 use readership::staff::audit::Actor;
 use readership::staff::links::{self, Given};
 use readership::staff::roles::Role;
@@ -24,6 +27,7 @@ use crate::people::{self, KEY, People};
 use crate::program::Program;
 use crate::table::Table;
 
+const FORM: &str = "application/x-www-form-urlencoded";
 /// Members in the file that is brought in.
 const IMPORTED: usize = 60_000;
 
@@ -229,13 +233,65 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
         table.load(name, &load, None);
     }
 
+    by_program(&program, &people, plan, &mut table)?;
+    export(&desk, &program, &people, &mut table)?;
+    import(&desk, &program, &people, &mut table)?;
+    table.fact("memory at the end", program.memory()?);
+    table.print();
+    Ok(())
+}
+
+/// Pages of members as programs ask for them.
+fn by_program(program: &Program, people: &People, plan: Plan, table: &mut Table) -> anyhow::Result<()> {
+    let mut conn = db::open_beside(&people.database)?;
+    let shown = api_keys::show(&mut conn, &SecretKey::from_bytes(KEY), Kind::Admin)?.shown;
+    let (id, secret) = shown.split_once(':').context("a key of administration")?;
+    let now = Clock::system().now().seconds();
+    let mut head = Header::new(Algorithm::HS256);
+    head.kid = Some(id.to_owned());
+    let claims = serde_json::json!({"iat": now, "exp": now + 300, "aud": "/admin/"});
+    let key = EncodingKey::from_secret(&HEXLOWER.decode(secret.as_bytes())?);
+    let token = jsonwebtoken::encode(&head, &claims, &key)?;
+    for (name, query) in [
+        ("by API, the newest 15", ""),
+        ("by API, 100 with tiers", "?limit=100&include=tiers"),
+        ("by API, one address", "?filter=email:'reader777@example.org'"),
+        ("by API, a label", "?filter=label:press"),
+        ("by API, payers", "?filter=status:paid&limit=100"),
+        ("by API, page 1,000", "?limit=100&page=1000"),
+    ] {
+        let request = format!(
+            "GET /ghost/api/admin/members/{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Ghost {token}\r\n\r\n"
+        );
+        let load = generator::run(program.port, plan, || Some(request.clone().into_bytes()), 200)?;
+        table.load(name, &load, None);
+    }
+    Ok(())
+}
+
+/// Has all of them taken out while readers ask for links, and fetches the file.
+fn export(desk: &Desk, program: &Program, people: &People, table: &mut Table) -> anyhow::Result<()> {
     let before = program.memory()?;
     let begun = Instant::now();
+    let mut answer = String::new();
+    desk.post("members/export/", FORM, b"filter=")?.read_to_string(&mut answer)?;
+    let page = answer.split("/admin/").nth(1).and_then(|rest| rest.split('?').next()).context("it is made")?.to_owned();
+    let mut number = people.next_address()?;
+    let plan = Plan { connections: 4, time: Duration::from_secs(4) };
+    let next = || {
+        number += 1;
+        Some(people::sign_up(number))
+    };
+    let load = generator::run(program.port, plan, next, 303)?;
+    table.load("asking for a link, durable, during the export", &load, None);
+    while !desk.text(&page)?.contains("<strong>done</strong>") {
+        anyhow::ensure!(begun.elapsed() < Duration::from_secs(300), "it takes too long");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let made = begun.elapsed();
     let (mut rows, mut bytes) = (0_usize, 0_usize);
-    let mut answer = BufReader::with_capacity(
-        1 << 18,
-        desk.post("members/export/", "application/x-www-form-urlencoded", b"filter=")?,
-    );
+    let begun = Instant::now();
+    let mut answer = BufReader::with_capacity(1 << 18, desk.post(&format!("{page}file/"), FORM, b"")?);
     loop {
         let some = answer.fill_buf()?;
         if some.is_empty() {
@@ -246,19 +302,17 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
         bytes += length;
         answer.consume(length);
     }
-    let rate = rows as f64 / begun.elapsed().as_secs_f64();
+    let rate = |time: Duration| rows as f64 / time.as_secs_f64();
     table.fact(
         "export as CSV",
         format!(
-            "{rows} members, {} MiB, {rate:.0} rows/s; memory before: {before}; after: {}",
+            "{rows} members, {} MiB: made at {:.0} rows/s beside that, fetched at {:.0} rows/s; memory before: {before}; after: {}",
             bytes >> 20,
+            rate(made),
+            rate(begun.elapsed()),
             program.memory()?
         ),
     );
-
-    import(&desk, &program, &people, &mut table)?;
-    table.fact("memory at the end", program.memory()?);
-    table.print();
     Ok(())
 }
 
@@ -288,7 +342,7 @@ fn import(desk: &Desk, program: &Program, people: &People, table: &mut Table) ->
     };
     let checked = done("Bring them in")?;
     table.fact("looking a file through", format!("{:.0} rows/s", IMPORTED as f64 / checked.as_secs_f64()));
-    desk.post(&format!("{page}start/"), "application/x-www-form-urlencoded", b"")?.read_to_string(&mut answer)?;
+    desk.post(&format!("{page}start/"), FORM, b"")?.read_to_string(&mut answer)?;
     let begun = Instant::now();
     let mut number = people.next_address()?;
     let load = generator::run(
