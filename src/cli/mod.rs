@@ -167,7 +167,12 @@ fn member_named(conn: &mut Conn, address: &str) -> anyhow::Result<MemberId> {
 fn start_logging(filter: &str, json: bool) -> anyhow::Result<()> {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(filter).map_err(|error| anyhow::anyhow!("READERSHIP_LOG: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // A line that cannot be written, as on a full disk, is lost. To complain about that on the same
+        // output would end the thread.
+        .log_internal_errors(false);
     let started = if json { builder.json().try_init() } else { builder.try_init() };
     started.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))
 }

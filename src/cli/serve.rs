@@ -1,5 +1,6 @@
 //! `readership serve`.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
@@ -86,8 +87,14 @@ pub async fn show_first_link(app: &App) -> anyhow::Result<()> {
     let (rules, now) = (app.rules.clone(), app.now());
     let token = app.db.write(move |conn| links::first(conn, &rules.key, &rules.settings, now)).await?;
     if let Some(token) = token {
-        println!("Nobody runs this site yet. This link makes the first account, once, within a day:");
-        println!("  {}", staff::link(&app.settings, token.reveal()));
+        let link = staff::link(&app.settings, token.reveal());
+        let said = writeln!(
+            std::io::stdout(),
+            "Nobody runs this site yet. This link makes the first account, once, within a day:\n  {link}"
+        );
+        if let Err(error) = said {
+            tracing::warn!(%error, "the first link could not be shown; `readership staff add` makes another");
+        }
     }
     Ok(())
 }
