@@ -31,24 +31,22 @@ def run(options):
             answer = Client(program.port).ask(
                 "POST", "/members/subscribe/", f"email=limit{number}%40reader.test",
                 content_type="application/x-www-form-urlencoded", origin="http://site.test", **headers)
-            return answer.status == 303 and "members-pending" in answer.location
+            return answer.status == 303
 
         def through(count):
             results = [result for _ in range(count // 100) for result in together(100, ask)]
             broken.extend(repr(result) for result in results if isinstance(result, Exception))
-            return sum(1 for result in results if result is True)
+            # Whoever is over the limit is told the same: what counts is whether there is a mail.
+            return program.rows("SELECT count(*) FROM outbox")[0][0]
 
         first = through(options.asks // 2)
         program.kill()
         program.start()
-        second = through(options.asks // 2)
-        let_through = program.rows("SELECT count(*) FROM outbox")[0][0]
+        let_through = through(options.asks // 2)
         if let_through != LIMIT:
             broken.append(f"{let_through} were let through, not {LIMIT}")
-        if second:
-            broken.append(f"{second} were let through after the restart")
     return {"asked": options.asks, "limit": LIMIT, "let_through": let_through, "before_restart": first,
-            "after_restart": second, "broken": broken}
+            "after_restart": let_through - first, "broken": broken}
 
 
 experiment("F12", "a limit lets exactly as many through as it says", run, [("--asks", {"type": int, "default": 1000})])

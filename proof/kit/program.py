@@ -3,6 +3,7 @@
 import base64
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -120,6 +121,16 @@ class Program:
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace") if (self.folder / "log").exists() else ""
+
+    def says(self, pattern, within=10):
+        """What it writes, as soon as it does: the first group of a pattern."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            found = re.search(pattern, self.log())
+            if found:
+                return found.group(1)
+            time.sleep(0.01)
+        raise RuntimeError(f"it never said {pattern}")
 
     def rows(self, sql, *values):
         """Reads from the SQLite file, as it is now."""

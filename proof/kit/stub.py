@@ -5,7 +5,7 @@ tables with the names that the experiments look for.
     stub.py PORT DATABASE FAULT
 
 `late`: promises the mail and writes it down a moment later. `normal`: writes without waiting for the disk.
-`apart`: the request and its mail in two commits. `wrong`: promises the mail though it could not be written."""
+`apart`: the request and its mail in two commits. `wrong`: promises the mail though it could not be written. `twice`: takes a token that was used a moment ago."""
 
 import http.server
 import sqlite3
@@ -22,7 +22,7 @@ conn.execute("PRAGMA synchronous = " + ("NORMAL" if FAULT == "normal" else "FULL
 conn.execute("CREATE TABLE IF NOT EXISTS magic_links (email TEXT)")
 conn.execute("CREATE TABLE IF NOT EXISTS outbox (recipient TEXT)")
 conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-lock = threading.Lock()
+lock, used = threading.Lock(), set()
 
 
 def keep(address):
@@ -54,9 +54,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.answer(200)
 
+    def redeem(self, token):
+        """Looks whether a token was used, and notes it a moment later."""
+        if token in used:
+            return self.answer(410)
+        time.sleep(0.002)
+        used.add(token)
+        self.answer(303, ("location", "/"), ("set-cookie", "session=1"))
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"])).decode()
-        address = urllib.parse.parse_qs(body)["email"][0]
+        fields = urllib.parse.parse_qs(body)
+        if "token" in fields:
+            return self.redeem(fields["token"][0])
+        address = fields["email"][0]
         if FAULT == "late":
             threading.Timer(0.02, keep, [address]).start()
         elif FAULT == "wrong":

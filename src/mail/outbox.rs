@@ -225,10 +225,12 @@ fn is_trouble() -> SqlLiteral<Bool> {
 /// A process that sends. Its leases are told from another's by it.
 pub type Node = [u8; 16];
 
-/// Takes up to `most` mails that are due, or whose sender died, under a lease.
+/// Takes up to `most` mails that are due, or whose sender died, under a lease. Those that are `held` are in
+/// the air here, whatever a clock that jumped says of their lease.
 pub fn claim(
     conn: &mut Conn,
     node: &Node,
+    held: &[OutboxId],
     lane: Lane,
     most: i64,
     lease: Duration,
@@ -242,6 +244,7 @@ pub fn claim(
                 .filter(is_open())
                 .filter(outbox::lane.eq(lane.number()))
                 .filter(waiting.or(abandoned))
+                .filter(outbox::id.ne_all(held))
                 .order((outbox::next_attempt_at, outbox::id))
                 .limit(most)
                 .select(Claimed::as_select())

@@ -5,9 +5,9 @@
 //! and its fate is written in another. A process that is killed in between leaves a lease that
 //! runs out; at most the mails it had in the air are sent twice.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -24,6 +24,7 @@ use super::suppression;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Settings, millis, seconds};
 use crate::db::{Db, DbResult};
+use crate::ids::OutboxId;
 use crate::members::address::EmailAddress;
 use crate::secrets;
 use crate::signin::Policy;
@@ -80,6 +81,8 @@ struct Shared {
     connections: Semaphore,
     other: Semaphore,
     idle: Mutex<VecDeque<(Connection, Instant)>>,
+    /// Mails in the air.
+    held: Mutex<HashSet<OutboxId>>,
     signers: dkim::Kept,
 }
 
@@ -98,6 +101,7 @@ pub async fn run(sender: Sender, mut stop: watch::Receiver<bool>) {
         connections: Semaphore::new(connections),
         other: Semaphore::new(connections.saturating_sub(2).max(1)),
         idle: Mutex::new(VecDeque::new()),
+        held: Mutex::default(),
         node: secrets::random(),
         sender,
     });
@@ -119,7 +123,12 @@ pub async fn run(sender: Sender, mut stop: watch::Receiver<bool>) {
         let found = !claimed.is_empty();
         for (mail, lane) in claimed {
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
-            in_the_air.spawn(async move { shared.handle(mail, lane, &stop).await });
+            shared.held().insert(mail.id);
+            in_the_air.spawn(async move {
+                let id = mail.id;
+                shared.handle(mail, lane, &stop).await;
+                shared.held().remove(&id);
+            });
         }
         if !found {
             tokio::select! {
@@ -144,10 +153,15 @@ pub async fn run(sender: Sender, mut stop: watch::Receiver<bool>) {
 }
 
 impl Shared {
+    fn held(&self) -> MutexGuard<'_, HashSet<OutboxId>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn claim(&self, free: usize) -> Vec<(Claimed, Lane)> {
         let (node, now) = (self.node, self.sender.clock.now());
         let lease = seconds(self.sender.settings.sending.lease_s);
         let (most, other) = (count(free), count(self.other.available_permits().min(free)));
+        let held: Vec<OutboxId> = self.held().iter().copied().collect();
         let due = self
             .sender
             .db
@@ -164,7 +178,7 @@ impl Shared {
                 for (lane, most) in [(Lane::SignIn, most), (Lane::Other, other)] {
                     let room = most - count(all.len());
                     if room > 0 {
-                        let claimed = outbox::claim(conn, &node, lane, room, lease, now)?;
+                        let claimed = outbox::claim(conn, &node, &held, lane, room, lease, now)?;
                         all.extend(claimed.into_iter().map(|mail| (mail, lane)));
                     }
                 }

@@ -34,6 +34,8 @@ pub enum Stage {
 pub enum Fault {
     /// Says this and goes on.
     Reply(&'static str),
+    /// Says this after so long, and goes on.
+    Late(Duration, &'static str),
     /// Never answers.
     Hang,
     /// Closes the connection without a word. At the dot the mail is taken first.
@@ -284,6 +286,11 @@ where
 async fn act<S: AsyncWrite + Unpin>(stream: &mut S, fault: &Fault) -> io::Result<bool> {
     match fault {
         Fault::Reply(text) => {
+            stream.write_all(format!("{text}\r\n").as_bytes()).await?;
+            Ok(true)
+        }
+        Fault::Late(after, text) => {
+            tokio::time::sleep(*after).await;
             stream.write_all(format!("{text}\r\n").as_bytes()).await?;
             Ok(true)
         }

@@ -144,6 +144,25 @@ story! {
     }
 }
 
+story! {
+    /// D12: the clock jumps while mails are in the air. Their leases are over by that clock, and they are not
+    /// sent twice for it.
+    async fn d12_a_clock_that_jumps_sends_nothing_twice(world: World) {
+        world.orders.always(Stage::Banner, Fault::Late(Duration::from_millis(1_500), "220 late.test"));
+        for number in 0..3 {
+            world.visitor().asks("subscribe", &format!("reader{number}@example.org")).await;
+        }
+        world.until("all are in the air", async |world| world.count("outbox", "state = 'sending'").await == 3).await;
+        for _ in 0..3 {
+            world.clock.advance(Duration::from_secs(3_600));
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        world.outbox_settles().await;
+        assert_eq!(world.mailbox.count(), 3);
+        assert_eq!(world.count("outbox", "attempts = 1").await, 3);
+    }
+}
+
 /// Every stage of a conversation at which a server may fall silent, vanish, talk nonsense or never
 /// stop talking: the mail stays, others go through, and it is delivered when the server behaves.
 async fn survives(engine: Engine, stage: Stage, fault: Fault) {
