@@ -61,7 +61,9 @@ impl Chromium {
         self.client.goto(url).await.unwrap();
     }
 
+    /// Waits for it: the page that has it may be on its way.
     pub async fn find(&self, css: &str) -> Element {
+        self.waits_for(css).await;
         match self.client.find(Locator::Css(css)).await {
             Ok(element) => element,
             Err(error) => panic!("{css} at {}: {error}", self.address().await),
