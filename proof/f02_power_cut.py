@@ -69,7 +69,7 @@ def bytes_of(text):
 
 def replay(trace, each_ack):
     """Goes through a trace; calls `each_ack(disk)` at each answer that promised something."""
-    disk, names, places, unfinished = Disk(), {}, {}, {}
+    disk, places, unfinished = Disk(), {}, {}
     for raw in open(trace, errors="replace"):
         pid, _, rest = raw.partition(" ")
         rest = rest.strip()

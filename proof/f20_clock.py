@@ -2,7 +2,6 @@
 """F20: the clock jumps an hour ahead and back again, and again, while mails go out and readers are signed in. Nothing
 goes out twice, nobody is signed out, and what waits is done."""
 
-import json
 import threading
 import time
 

@@ -8,7 +8,7 @@ import time
 from kit.client import Client
 from kit.postgres import Postgres
 from kit.program import Program
-from kit.report import experiment, percentile
+from kit.report import experiment
 from kit.sink import Sink
 
 CLIENTS = 8

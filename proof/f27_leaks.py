@@ -65,7 +65,7 @@ def run(options):
                     broken.append(f"{what} stands in {place}")
         for number in range(options.flows):
             if f"canary{number}@reader.test".encode() in places["log"]:
-                broken.append(f"an address stands in the log")
+                broken.append("an address stands in the log")
     return {"secrets": len(secrets), "places": sorted(places), "log_bytes": len(places["log"]), "broken": broken}
 
 
