@@ -191,12 +191,19 @@ impl Running {
     pub async fn stop(self) {
         self.app.stopping.store(true, Ordering::Relaxed);
         self.workers.ask_to_stop();
+        // Whoever was let in a moment ago is on the way to a worker, or about to speak; a worker that stops
+        // at once would hang up on them. Whoever knocks meanwhile waits at the door.
+        self.server.pause().await;
+        tokio::time::sleep(LAST_WORDS).await;
         self.server.stop(true).await;
         // The sender needs the rest of its time at most; joining blocks this thread only.
         self.workers.join();
         self.app.db.close();
     }
 }
+
+/// How long those who were just let in get to say what they want.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Listens, or says what to do about an address that is taken.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
