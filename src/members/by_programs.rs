@@ -76,6 +76,9 @@ pub fn edit(
     if !exists(conn, id)? {
         return Ok(Err(NotChanged::Unknown));
     }
+    if wishes.comp.is_some_and(|comp| comp.is_some()) && paid::is_charged(conn, id)? {
+        return Ok(Err(NotChanged::Pays));
+    }
     if let Some(email) = &wishes.email {
         match find_by_email(conn, email)? {
             Some(other) if other != id => return Ok(Err(NotChanged::Taken)),
@@ -85,9 +88,6 @@ pub fn edit(
                 email_change::apply(conn, policy, id, email, now)?;
             }
         }
-    }
-    if wishes.comp.is_some_and(|comp| comp.is_some()) && paid::is_charged(conn, id)? {
-        return Ok(Err(NotChanged::Pays));
     }
     let method = format!("by program: {program}");
     let place = Place { method: &method, page: None, client: "", consent_text: "Subscribed by a program of the site." };

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::schema::audit_log;
-use crate::db::{Conn, DbError, DbResult};
+use crate::db::{Conn, Db, DbError, DbResult};
 use crate::ids::{ApiKeyId, StaffId};
 use crate::secrets::{Purpose, SecretKey, Sha256, equal};
 
@@ -77,6 +77,21 @@ impl Deed {
     pub fn from(self, before: Value) -> Self {
         Self { before, ..self }
     }
+}
+
+/// Changes something and writes down who did, in one transaction.
+pub async fn change<T: Send + 'static>(
+    db: &Db,
+    key: SecretKey,
+    actor: Actor,
+    now: Timestamp,
+    f: impl FnOnce(&mut Conn, &mut Scribe<'_>, Timestamp) -> DbResult<T> + Send + 'static,
+) -> DbResult<T> {
+    db.write(move |conn| {
+        let mut scribe = Scribe::new(&actor, &key, now);
+        f(conn, &mut scribe, now)
+    })
+    .await
 }
 
 /// Writes down what somebody does, in the transaction that does it.

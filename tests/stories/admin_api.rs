@@ -285,8 +285,16 @@ paying! {
         assert_eq!((subscription["status"].as_str(), subscription["price"]["tier"]["tier_id"].as_str()), (Some("active"), Some(&*shop.gold.to_string())), "{body}");
         assert!(subscription["price"].get("product").is_none());
         assert_eq!(body["members"][0]["current_subscription"]["id"], subscription["id"]);
-        let free = json!({"members": [{"tiers": [{"slug": "patron"}]}]});
+        let free = json!({"members": [{"email": "other@reader.test", "tiers": [{"slug": "patron"}]}]});
         assert_eq!(call(reqwest::Method::PUT, &path, Some(free)).await.0, 400);
+        let (_, body) = call(reqwest::Method::GET, &path, None).await;
+        assert_eq!(body["members"][0]["email"], "ada@reader.test", "nothing half saved");
+        let (_, body) = call(reqwest::Method::GET, "tiers/?filter=type:free", None).await;
+        let of_free = format!("tiers/{}/", body["tiers"][0]["id"].as_str().unwrap());
+        let wish = json!({"tiers": [{"description": "changed", "active": false}]});
+        assert_eq!(call(reqwest::Method::PUT, &of_free, Some(wish)).await.0, 422);
+        let (_, after) = call(reqwest::Method::GET, &of_free, None).await;
+        assert_eq!(after["tiers"][0]["description"], body["tiers"][0]["description"], "nothing half saved");
         assert_eq!(call(reqwest::Method::DELETE, &path, None).await.0, 422, "they pay");
         assert_eq!(call(reqwest::Method::DELETE, &format!("{path}?cancel=true"), None).await.0, 204);
         assert_eq!(shop.stripe.all("subscription")[0]["status"], "canceled");

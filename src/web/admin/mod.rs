@@ -40,6 +40,7 @@ use super::body::{self, Form};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbResult};
+use crate::staff::audit as log;
 use crate::staff::audit::Scribe;
 
 /// The form of a page of staff. Where it comes from was seen to at the gate.
@@ -87,12 +88,5 @@ async fn change<T: Send + 'static>(
     staff: &Staff,
     f: impl FnOnce(&mut Conn, &mut Scribe<'_>, Timestamp) -> DbResult<T> + Send + 'static,
 ) -> AdminResult<T> {
-    let (actor, key, now) = (staff.actor(), app.policy.key.clone(), app.now());
-    Ok(app
-        .db
-        .write(move |conn| {
-            let mut scribe = Scribe::new(&actor, &key, now);
-            f(conn, &mut scribe, now)
-        })
-        .await?)
+    Ok(log::change(&app.db, app.policy.key.clone(), staff.actor(), app.now(), f).await?)
 }

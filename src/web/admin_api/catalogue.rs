@@ -11,7 +11,7 @@ use super::query::{Options, answer, cannot, created, failed, flag, gone, nullabl
 use crate::app::App;
 use crate::billing::offers::{self, Offer};
 use crate::billing::shown::offer_json;
-use crate::billing::tiers::{self, NotATier, Tier, Wishes};
+use crate::billing::tiers::{self, Kind, NotATier, Tier, Wishes};
 use crate::db::DbResult;
 use crate::ids::{LabelId, NewsletterId, OfferId, TierId};
 use crate::members::address::EmailAddress;
@@ -397,6 +397,10 @@ pub async fn edit_tier(
     let (wishes, active) = (tier_wishes(&body)?, flag(&body, "active")?);
     let edited = change(&app, &writer, move |conn, scribe, now| {
         let Some(before) = tiers::find(conn, id)? else { return Ok(Err(missing())) };
+        // Refused before anything is written.
+        if before.kind == Kind::Free && active == Some(false) {
+            return wrong_tier(Err(NotATier::IsFree), "edit");
+        }
         if let Err(error) = wrong_tier(tiers::edit(conn, id, &wishes, now), "edit")? {
             return Ok(Err(error));
         }

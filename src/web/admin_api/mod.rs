@@ -14,7 +14,7 @@ use self::program::Writer;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbResult};
-use crate::staff::audit::Scribe;
+use crate::staff::audit::{self as log, Scribe};
 use crate::web::error::ApiResult;
 
 /// What an address takes: its methods.
@@ -66,12 +66,5 @@ async fn change<T: Send + 'static>(
     writer: &Writer,
     f: impl FnOnce(&mut Conn, &mut Scribe<'_>, Timestamp) -> DbResult<T> + Send + 'static,
 ) -> ApiResult<T> {
-    let (actor, key, now) = (writer.actor(), app.policy.key.clone(), app.now());
-    Ok(app
-        .db
-        .write(move |conn| {
-            let mut scribe = Scribe::new(&actor, &key, now);
-            f(conn, &mut scribe, now)
-        })
-        .await?)
+    Ok(log::change(&app.db, app.policy.key.clone(), writer.actor(), app.now(), f).await?)
 }
