@@ -181,7 +181,7 @@ impl People {
     pub fn signature_ms(&self) -> anyhow::Result<f64> {
         let (policy, now) = (policy(), Clock::system().now());
         let mut conn = db::open_beside(&self.database)?;
-        let key = KeyRing::load(&mut conn, &policy.key, &policy.lifetimes)?.signing();
+        let key = KeyRing::load(&mut conn, &policy.key, &policy.lifetimes)?.signing(now);
         let base = Url::parse("http://127.0.0.1/")?;
         let who = Subject { id: MemberId::new(now), uuid: Uuid::nil(), email: "reader@example.org" };
         let (started, mut signed) = (Instant::now(), 0_u32);

@@ -54,6 +54,16 @@ pub fn of_member(conn: &mut Conn, member: MemberId) -> DbResult<Vec<Customer>> {
         .load(conn)?)
 }
 
+/// All customers a member ever was, the newest first. One statement, and so one moment: of two, the second
+/// could count a customer that the first did not see yet, and another would be made.
+fn ever_of_member(conn: &mut Conn, member: MemberId) -> DbResult<Vec<Customer>> {
+    Ok(stripe_customers::table
+        .filter(stripe_customers::member_id.eq(member))
+        .order((stripe_customers::created_at.desc(), stripe_customers::id))
+        .select(Customer::as_select())
+        .load(conn)?)
+}
+
 /// Whether somebody pays under this address who has not proved it yet.
 pub(super) fn is_paid_unproved(conn: &mut Conn, email: &EmailAddress) -> DbResult<bool> {
     let theirs: Vec<String> = stripe_customers::table
@@ -147,18 +157,12 @@ impl Billing {
         email: &EmailAddress,
         name: Option<&str>,
     ) -> BillingResult<String> {
-        let known = self
-            .db
-            .read(move |conn| {
-                let known = of_member(conn, member)?;
-                let ever: i64 =
-                    stripe_customers::table.filter(stripe_customers::member_id.eq(member)).count().get_result(conn)?;
-                Ok((known.into_iter().next(), ever))
-            })
-            .await?;
-        let (None, ever) = known else { return Ok(known.0.map(|customer| customer.id).unwrap_or_default()) };
+        let ever = self.db.read(move |conn| ever_of_member(conn, member)).await?;
+        if let Some(customer) = ever.iter().find(|customer| !customer.is_deleted) {
+            return Ok(customer.id.clone());
+        }
         // The same key for everybody who asks at once, another after a customer was deleted at Stripe.
-        let key = format!("customer-{}-{member}-{ever}", self.site_uuid);
+        let key = format!("customer-{}-{member}-{}", self.site_uuid, ever.len());
         let metadata = HashMap::from([
             (SITE.to_owned(), self.site_uuid.to_string()),
             ("readership_member".to_owned(), member.to_string()),

@@ -40,7 +40,7 @@ pub fn run(settings: &Settings, as_json: bool, action: Option<&Action>) -> anyho
             Which::Signing => {
                 let new = signing_keys::generate(&secret)?;
                 conn.transaction(|conn| signing_keys::rotate(conn, &new, now))?;
-                println!("Member tokens are signed with {} within a few seconds.", new.kid);
+                println!("Member tokens are signed with {} in {} seconds.", new.kid, signing_keys::AHEAD.as_secs());
                 return Ok(());
             }
             Which::Content => {

@@ -2,9 +2,11 @@
 //! file, so that every node signs with the same one.
 //!
 //! A key that another one replaced is published a while longer, so that what it signed can still be
-//! checked (`reliability.md` T16). Each node looks for new keys every few seconds.
+//! checked (`reliability.md` T16). Each node looks for new keys every few seconds, and a new one signs only
+//! when all of them publish it: whoever checks a token may ask any of them for its key.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -60,10 +62,13 @@ pub fn store_first(conn: &mut Conn, new: &NewKey, now: Timestamp) -> DbResult<()
     if exists(conn)? { Ok(()) } else { store(conn, new, now) }
 }
 
-/// Puts a key in the place of the one that signs now.
+/// How long a new key is published before it signs: several times what nodes take to look for one.
+pub const AHEAD: Duration = Duration::from_secs(20);
+
+/// Puts a key in the place of the one that signs now, [`AHEAD`] of time.
 pub fn rotate(conn: &mut Conn, new: &NewKey, now: Timestamp) -> DbResult<()> {
     diesel::update(signing_keys::table.filter(signing_keys::retired_at.is_null()))
-        .set(signing_keys::retired_at.eq(now))
+        .set(signing_keys::retired_at.eq(now.plus(AHEAD)))
         .execute(conn)?;
     store(conn, new, now)
 }
@@ -135,11 +140,12 @@ impl KeyRing {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key that signs.
-    pub fn signing(&self) -> Arc<SigningKey> {
+    /// The key that signs now.
+    pub fn signing(&self, now: Timestamp) -> Arc<SigningKey> {
         let held = self.read();
+        let signs = |held: &&Held| held.retired_at.is_none_or(|at| now < at);
         // `refresh` keeps no ring without one.
-        let found = held.iter().find(|held| held.retired_at.is_none()).expect("a ring has a key that signs");
+        let found = held.iter().find(signs).expect("a ring has a key that signs");
         Arc::clone(&found.key)
     }
 
@@ -149,7 +155,7 @@ impl KeyRing {
         held.iter().find(|held| held.key.kid == kid && self.is_published(held, now)).map(|held| Arc::clone(&held.key))
     }
 
-    /// What JWKS shows: the key that signs, and those that did a moment ago.
+    /// What JWKS shows: the key that signs, those that did a moment ago, and the one that is about to.
     pub fn published(&self, now: Timestamp) -> Vec<Jwk> {
         self.read().iter().filter(|held| self.is_published(held, now)).map(|held| held.key.public.clone()).collect()
     }

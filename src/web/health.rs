@@ -54,7 +54,10 @@ pub async fn readiness(app: web::Data<App>) -> HttpResponse {
     } else if paused {
         degraded.push("sending is paused; `readership sending resume` starts it".to_owned());
         "paused"
-    } else if let Some((since, reason)) = &health.trouble {
+    } else if let Some((since, reason)) = &health.trouble
+        // Another node may have sent what this one could not.
+        && depth.open > 0
+    {
         degraded.push(format!("the mail server cannot be used since {}: {reason}", since.iso8601()));
         "failing"
     } else {

@@ -141,7 +141,7 @@ process! {
         let known = async || widget.get("members/.well-known/jwks.json").await.json()["keys"].as_array().unwrap().len();
         assert_eq!(known().await, 1);
         let said = printed(&installation.run(&["keys", "rotate", "signing"]));
-        assert!(said.contains("within a few seconds"), "{said}");
+        assert!(said.contains("in 20 seconds"), "{said}");
         let deadline = std::time::Instant::now() + PATIENCE;
         while known().await != 2 {
             assert!(std::time::Instant::now() < deadline, "the running program takes up the new key");

@@ -136,7 +136,7 @@ story! {
             assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
             assert_eq!(answer.header("strict-transport-security"), "", "{path}: not over http");
             assert_eq!(answer.header("x-request-id").len(), 36, "{path}");
-            assert_eq!(answer.header("server"), "", "{path}");
+            assert_eq!(answer.header("server"), world.banner(), "{path}");
             let is_public = path.ends_with("jwks.json") || path.ends_with("footer.js") || path.starts_with("ghost/api/content/");
             if !is_public {
                 assert!(answer.header("cache-control").contains("no-store"), "{path}: {}", answer.header("cache-control"));

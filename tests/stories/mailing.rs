@@ -147,7 +147,9 @@ story! {
 story! {
     /// D12: the clock jumps while mails are in the air. Their leases are over by that clock, and they are not
     /// sent twice for it.
+    /// Several nodes whose clocks all jump are another matter (docs/reliability.md).
     async fn d12_a_clock_that_jumps_sends_nothing_twice(world: World) {
+        if world.is_balanced() { return; }
         world.orders.always(Stage::Banner, Fault::Late(Duration::from_millis(1_500), "220 late.test"));
         for number in 0..3 {
             world.visitor().asks("subscribe", &format!("reader{number}@example.org")).await;
@@ -326,8 +328,11 @@ async fn tls_stories(engine: Engine) {
                 .until(what, async |world| world.count("outbox", "state = 'waiting' AND attempts = 1").await == 1)
                 .await;
             assert_eq!(world.mailbox.count(), 0, "{scheme} {what}");
-            let ready = world.visitor().get("readyz").await.json();
-            assert_eq!(ready["mail"], "failing", "{scheme} {what}: {ready}");
+            // Of several nodes the one that tried says so.
+            let asker = world.visitor();
+            let failing = async |_: &World| asker.get("readyz").await.json()["mail"] == "failing";
+            world.until(&format!("{scheme} {what}: it says so"), failing).await;
+            let ready = asker.get("readyz").await.json();
             assert!(!ready.to_string().contains("p@ss") && !ready.to_string().contains("wrong@"), "{ready}");
         }
     }

@@ -179,7 +179,7 @@ story! {
         let page = ada.get("nowhere/").await;
         assert_eq!(page.status, 404);
         assert!(page.header("content-type").starts_with("text/html"));
-        assert_eq!(page.header("server"), "");
+        assert_eq!(page.header("server"), world.banner());
         assert_eq!(ada.request(Method::TRACE, "members/signin/", &[], None).await.status, 405);
     }
 }

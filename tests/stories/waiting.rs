@@ -172,9 +172,10 @@ story! {
 story! {
     async fn streams_have_so_many_places(world: World, with |settings| settings.limits.waiting_streams = 1) {
         world.member("ada@example.org").await;
-        let desk = world.visitor();
+        // Each node has so many.
+        let desk = Person::new(world.node());
         waits(&desk, "ada@example.org").await;
-        let url = world.url.join("members/waiting/events/").unwrap();
+        let url = world.node().join("members/waiting/events/").unwrap();
         let mut first = desk.client.get(url.clone()).send().await.unwrap();
         assert_eq!(first.status(), 200);
         let second = desk.get("members/waiting/events/").await;

@@ -1,6 +1,6 @@
 //! One installation: program, database, mail server, clock.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
@@ -20,8 +20,10 @@ use readership::signin::signing_keys;
 use tokio::sync::oneshot;
 use url::Url;
 
+use super::nginx::Nginx;
 use super::people::Person;
 use super::postgres::TestDatabase;
+use super::program::free_port;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -36,6 +38,11 @@ pub const SITE: &str = "http://site.test/";
 
 const KEY: [u8; 32] = [7; 32];
 
+/// How many programs share a PostgreSQL in each story: `TEST_NODES`, else one.
+pub fn nodes() -> usize {
+    std::env::var("TEST_NODES").ok().map_or(1, |text| text.parse().expect("TEST_NODES is a number"))
+}
+
 pub struct World {
     pub engine: Engine,
     pub url: Url,
@@ -43,7 +50,11 @@ pub struct World {
     pub orders: Orders,
     pub clock: Clock,
     pub settings: Settings,
-    process: Option<Process>,
+    /// What runs: the program, or several that share a database, behind a balancer.
+    processes: Vec<Process>,
+    /// Where each of them listens.
+    listens: Vec<SocketAddr>,
+    balancer: Option<Nginx>,
     database: Option<TestDatabase>,
     folder: tempfile::TempDir,
 }
@@ -86,26 +97,50 @@ impl World {
             orders,
             clock: Clock::system(),
             settings,
-            process: None,
+            processes: Vec::new(),
+            listens: Vec::new(),
+            balancer: None,
             database,
             folder,
         };
+        world.listens = vec![world.settings.listen; if engine == Engine::Postgres { nodes() } else { 1 }];
         world.start().await;
         world
     }
 
     /// Starts the program; the first time on a port of its own, later on the same one.
     pub async fn start(&mut self) {
-        let listener = TcpListener::bind(self.settings.listen).unwrap();
-        let address = listener.local_addr().unwrap();
+        let listeners: Vec<TcpListener> =
+            self.listens.iter().map(|address| TcpListener::bind(address).unwrap()).collect();
         if self.settings.listen.port() == 0 {
-            self.settings.listen = address;
-            self.url = Url::parse(&format!("http://{address}/")).unwrap();
+            self.listens = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+            let mut port = self.listens[0].port();
+            if self.listens.len() > 1 {
+                port = free_port();
+                let nodes: Vec<u16> = self.listens.iter().map(SocketAddr::port).collect();
+                self.balancer = Some(Nginx::balance(port, &nodes));
+            }
+            self.settings.listen = self.listens[0];
+            self.url = Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
             if self.settings.url.host_str() == Some("127.0.0.1") {
                 self.settings.url = self.url.clone();
             }
         }
-        let (settings, clock) = (self.settings.clone(), self.clock.clone());
+        // A file belongs to one process.
+        let most = if matches!(self.settings.database, DatabaseUrl::Sqlite(_)) { 1 } else { listeners.len() };
+        for listener in listeners.into_iter().take(most) {
+            self.start_on(listener).await;
+        }
+    }
+
+    async fn start_on(&mut self, listener: TcpListener) {
+        // `TEST_LOG=warn` shows what the program says while a story runs.
+        if let Ok(filter) = std::env::var("TEST_LOG") {
+            let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+        }
+        let mut settings = self.settings.clone();
+        settings.listen = listener.local_addr().unwrap();
+        let clock = self.clock.clone();
         let (started, is_started) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -117,12 +152,27 @@ impl World {
             });
         });
         let app = is_started.await.expect("the program starts");
-        self.process = Some(Process { app, stop, thread });
+        self.processes.push(Process { app, stop, thread });
+    }
+
+    /// Several programs stand behind a balancer.
+    pub fn is_balanced(&self) -> bool {
+        self.balancer.is_some()
+    }
+
+    /// What `Server` says: nothing, where no balancer says its own.
+    pub fn banner(&self) -> &'static str {
+        if self.is_balanced() { "nginx" } else { "" }
+    }
+
+    /// The program itself, where it stands behind a balancer: for what is about connections.
+    pub fn node(&self) -> Url {
+        Url::parse(&format!("http://{}/", self.settings.listen)).unwrap()
     }
 
     /// Stops the program as SIGTERM does.
     pub fn stop(&mut self) {
-        if let Some(Process { app, stop, thread }) = self.process.take() {
+        for Process { app, stop, thread } in std::mem::take(&mut self.processes) {
             drop(app);
             let _ = stop.send(());
             thread.join().unwrap();
@@ -135,7 +185,7 @@ impl World {
     }
 
     pub fn app(&self) -> &App {
-        &self.process.as_ref().expect("the program runs").app
+        &self.processes.first().expect("the program runs").app
     }
 
     /// Looks into the database.

@@ -3,20 +3,24 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::secrets;
 
 /// Shared by the server and whoever gives the orders.
 #[derive(Clone, Default)]
 pub struct Orders(Arc<Mutex<Wishes>>);
 
-/// Shares are in percent.
-#[derive(Clone, Debug, Default)]
+/// Shares are in percent. What is not named is as it is with a friendly Stripe.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Wishes {
     pub too_many: u64,
     pub own_fault: u64,
     /// The work is done, and the answer is lost.
     pub lost_answers: u64,
     pub slow: u64,
+    #[serde(rename = "slowness_ms", with = "millis")]
     pub slowness: Duration,
     /// Nothing is answered at all.
     pub away: bool,
@@ -25,6 +29,20 @@ pub struct Wishes {
     pub lost_events: u64,
     pub doubled_events: u64,
     pub shuffled_events: bool,
+}
+
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        u64::try_from(value.as_millis()).unwrap_or(u64::MAX).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Ok(Duration::from_millis(u64::deserialize(from)?.min(60_000)))
+    }
 }
 
 /// What is to become of one call.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::invoices::text;
+use super::orders::Wishes;
 use super::sessions::{self, Typed, Unfinished};
 use super::{StandIn, customers, subscriptions};
 
@@ -25,7 +26,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/receipts/{id}", web::get().to(receipt))
         .route("/v3/", web::get().to(script))
         .route("/", web::get().to(overview))
-        .route("/clock", web::post().to(move_clock));
+        .route("/clock", web::post().to(move_clock))
+        .route("/orders", web::get().to(orders))
+        .route("/orders", web::put().to(give_orders));
 }
 
 fn html(page: &impl Template) -> HttpResponse {
@@ -133,6 +136,16 @@ fn checkout_page(
         back: text(&session["cancel_url"]),
         button,
     })
+}
+
+/// How hostile this Stripe is: `{"too_many": 10, "lost_answers": 20, "away": false, …}`.
+async fn orders(stand_in: web::Data<StandIn>) -> HttpResponse {
+    HttpResponse::Ok().json(stand_in.orders.wishes())
+}
+
+async fn give_orders(stand_in: web::Data<StandIn>, wishes: web::Json<Wishes>) -> HttpResponse {
+    stand_in.orders.give(|current| *current = wishes.into_inner());
+    HttpResponse::NoContent().finish()
 }
 
 async fn checkout(stand_in: web::Data<StandIn>, id: web::Path<String>) -> HttpResponse {

@@ -32,7 +32,7 @@ pub async fn identity(app: web::Data<App>, client: Client) -> ApiResult<HttpResp
         // With the token one could change whatever the member can.
         return Err(ApiError::of_staff());
     }
-    let key = app.keys.signing();
+    let key = app.keys.signing(now);
     let life = seconds(app.policy.lifetimes.identity_token_s);
     let signed = who.tokens.identity.get_or_sign(&key.kid, life, now, || {
         tokens::identity(&key, &app.policy, &app.settings.url, &subject(&who), now)
@@ -46,7 +46,7 @@ pub async fn entitlements(app: web::Data<App>, client: Client) -> ApiResult<Http
         Ok(found) => found,
         Err(nobody) => return Ok(nobody),
     };
-    let key = app.keys.signing();
+    let key = app.keys.signing(now);
     let access = who.access(app.policy.grace, now);
     let reads = Reads {
         paid: access.status() != Status::Free,
