@@ -21,13 +21,16 @@ def run(options):
             for number in range(first, options.payers, 8):
                 if demo.buys(number) is None:
                     broken.append(f"payer {number} could not buy")
+                elif not demo.proves(number):
+                    broken.append(f"payer {number} got no link")
 
         threads = [threading.Thread(target=buyers, args=(first,)) for first in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        demo.settles()
+        if not demo.hears_all():
+            broken.append("it does not come to rest")
         if drift(demo):
             broken.append("it differs before anything was lost")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import html
 import json
 import os
 import pathlib
@@ -48,6 +49,8 @@ class Demo:
         self.site, self.members, self.inbox, self.bank = self.port, self.port + 1, self.port + 2, self.port + 4
         self.url = f"http://127.0.0.1:{self.members}/"
         self.process = None
+        # By how many seconds its clock was moved.
+        self.ahead = 0
 
     def __enter__(self):
         log = open(self.folder / "log", "ab")
@@ -75,6 +78,8 @@ class Demo:
     def orders(self, **wishes):
         answer = Client(self.bank).ask("PUT", "/orders", json.dumps(wishes), content_type="application/json")
         assert answer.status == 204, answer.body
+        # Whoever tells the events may be at a turn that began under other orders.
+        time.sleep(0.3)
 
     def stripe(self, method, path, **form):
         """Calls the interface as somebody in Stripe's dashboard would; `__` stands for brackets."""
@@ -100,12 +105,13 @@ class Demo:
 
     def advance(self, days):
         assert Client(self.bank, timeout=600).form("/clock", days=days).status == 303
+        self.ahead += days * 86_400
 
     def mails(self):
         found = re.findall(r'href="/mail/(\d+)"', Client(self.inbox).get("/").body)
         return max(map(int, found), default=0)
 
-    def buys(self, number, card=GOOD, tier="supporter", cadence="month", tries=1):
+    def buys(self, number, card=GOOD, tier="supporter", cadence="month", tries=1, pause=3):
         """A visitor with an address of their own goes to Stripe and pays; the address, or None."""
         client = self.client(number)
         address = f"payer{number}@reader.test"
@@ -114,7 +120,7 @@ class Demo:
             found = re.search(r"/c/pay/([^/?#]+)", answer.location)
             if answer.status == 303 and found:
                 break
-            time.sleep(0.3)
+            time.sleep(pause)
         else:
             return None
         paid = Client(self.bank, timeout=60).form(f"/c/pay/{found.group(1)}", email=address, card=card)
@@ -122,6 +128,17 @@ class Demo:
         path = urllib.parse.urlparse(paid.location)
         client.get(f"{path.path}?{path.query}")
         return address
+
+    def proves(self, number):
+        """Opens the link of the mail that came after a payment: from now on it is a member who pays."""
+        to, end = f"payer{number}@reader.test", time.monotonic() + 20
+        while time.monotonic() < end:
+            found = re.search(rf'/mail/(\d+)">[^<]*<span class="quiet">to {to}<', Client(self.inbox).get("/").body)
+            link = found and re.search(r'id="link" href="([^"]+)"', Client(self.inbox).get(f"/mail/{found.group(1)}").body)
+            if link:
+                return self.client(number).redeem(html.unescape(link.group(1)))
+            time.sleep(0.1)
+        return False
 
     def client(self, number):
         """A browser from a network of its own."""
@@ -140,13 +157,26 @@ class Demo:
         return {row[0]: (row[1], row[2], row[3] // 1000 if row[3] > 10**11 else row[3], bool(row[4]))
                 for row in self.rows("SELECT id, status, price_id, period_end, cancel_at_period_end FROM paid_subscriptions")}
 
-    def settles(self, within=120):
-        """Waits until nothing that was told is left to do; false when it takes too long."""
+    def hears_all(self, within=60):
+        """Waits until all that Stripe has to tell arrived; false when it takes too long."""
         end = time.monotonic() + within
         while time.monotonic() < end:
+            told = {row[0] for row in self.rows("SELECT id FROM stripe_events")}
+            if all(event["id"] in told for event in self.all("/v1/events")):
+                return self.settles()
+            time.sleep(0.5)
+        return False
+
+    def settles(self, within=120):
+        """Waits until nothing new was told for a while and nothing is left to do; false when it takes too long."""
+        end, seen, since = time.monotonic() + within, None, 0
+        while time.monotonic() < end:
+            told = self.rows("SELECT count(*) FROM stripe_events")[0][0]
+            if told != seen:
+                seen, since = told, time.monotonic()
             waiting = self.rows("SELECT count(*) FROM stripe_events WHERE state IN ('waiting', 'working')")[0][0]
             mails = self.rows("SELECT count(*) FROM outbox WHERE state IN ('waiting', 'sending')")[0][0]
-            if waiting == 0 and mails == 0:
+            if waiting == 0 and mails == 0 and time.monotonic() - since > 1.5:
                 return True
             time.sleep(0.1)
         return False
@@ -169,15 +199,10 @@ class Demo:
     def tell(self, event):
         """Delivers an event as Stripe does; the status of the answer."""
         body = json.dumps(event)
-        at = int(time.time())
+        at = int(time.time()) + self.ahead
         tag = hmac.new(WEBHOOK_SECRET.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
-        return self.teller().ask("POST", "/members/webhooks/stripe/", body, content_type="application/json",
+        return Client(self.members).ask("POST", "/members/webhooks/stripe/", body, content_type="application/json",
                                  stripe_signature=f"t={at},v1={tag}").status
-
-    def teller(self):
-        if not hasattr(self, "_teller"):
-            self._teller = Client(self.members)
-        return self._teller
 
 
 class Browser(Client):
