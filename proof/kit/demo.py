@@ -1,5 +1,6 @@
 """`readership demo`: the program with a stand-in for Stripe that can be told to be hostile."""
 
+import email
 import hashlib
 import hmac
 import html
@@ -43,7 +44,8 @@ def five_ports():
 
 
 class Demo:
-    def __init__(self):
+    def __init__(self, postgres=None):
+        self.postgres = postgres
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="readership-proof-"))
         self.port = five_ports()
         self.site, self.members, self.inbox, self.bank = self.port, self.port + 1, self.port + 2, self.port + 4
@@ -55,7 +57,8 @@ class Demo:
     def __enter__(self):
         log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
-            [binary(), "demo", "--port", str(self.port), "--data-dir", str(self.folder / "data")],
+            [binary(), "demo", "--port", str(self.port), "--data-dir", str(self.folder / "data"),
+             *(["--postgres", self.postgres.url] if self.postgres else [])],
             env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}, stdout=log, stderr=log,
             stdin=subprocess.DEVNULL)
         end = time.monotonic() + 60
@@ -73,6 +76,10 @@ class Demo:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def rows(self, sql, *values):
+        if self.postgres:
+            assert not values
+            return [[int(cell) if cell.lstrip("-").isdigit() else cell == "t" if cell in ("t", "f") else cell
+                     for cell in row] for row in self.postgres.ask(sql)]
         return rows(self.folder / "data/readership.db", sql, *values)
 
     def orders(self, **wishes):
@@ -107,6 +114,18 @@ class Demo:
         assert Client(self.bank, timeout=600).form("/clock", days=days).status == 303
         self.ahead += days * 86_400
 
+    def key(self):
+        """The secret key, for another node of the same installation."""
+        return (self.folder / "data/secret.key").read_text().strip()
+
+    def mail_ids(self):
+        """Whom each mail that was taken went to, and its Message-ID."""
+        found, client = [], Client(self.inbox)
+        for number in range(1, self.mails() + 1):
+            mail = email.message_from_string(client.get(f"/mail/{number}/source").body)
+            found.append((mail["To"], mail["Message-ID"]))
+        return found
+
     def mails(self):
         found = re.findall(r'href="/mail/(\d+)"', Client(self.inbox).get("/").body)
         return max(map(int, found), default=0)
@@ -116,7 +135,7 @@ class Demo:
         client = self.client(number)
         address = f"payer{number}@reader.test"
         for attempt in range(tries):
-            answer = client.own_site(self.site, "/members/checkout/", email=address, tier=tier, cadence=cadence)
+            answer = client.own_form(self.site, "/members/checkout/", email=address, tier=tier, cadence=cadence)
             found = re.search(r"/c/pay/([^/?#]+)", answer.location)
             if answer.status == 303 and found:
                 break
@@ -206,5 +225,6 @@ class Demo:
 
 
 class Browser(Client):
-    def own_site(self, site, path, **fields):
+    def own_form(self, site, path, **fields):
+        """Sends a form of the demo's newsroom."""
         return self.form(path, origin=f"http://127.0.0.1:{site}/", **fields)

@@ -43,6 +43,7 @@ class Program:
         self.database = database or f"sqlite:{self.folder}/readership.db"
         # What stands before the program on its command line, such as strace.
         self.before = list(before)
+        self.passed = []
         self.process = None
         self.settings = {
             "READERSHIP_URL": self.url, "READERSHIP_SITE_URL": SITE, "READERSHIP_SITE_TITLE": "REX Wire",
@@ -69,12 +70,23 @@ class Program:
         # The path of the host is kept for what stands before the program.
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.settings}
 
+    def listens_itself(self):
+        """A socket of the experiment's own, handed over to each process in turn, as systemd does."""
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", self.port))
+        self.socket.listen(1024)
+        fd = self.socket.fileno()
+        self.before = ["bash", "-c", f'exec 3<&{fd} {fd}<&-; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "handed-over"]
+        self.passed = [fd]
+        return self
+
     def spawn(self):
         log = open(self.folder / "log", "ab")
         # A group of its own, so that strace and what it traces die together.
         self.process = subprocess.Popen(
             self.before + [binary(), "serve"], env=self.environment(), stdout=log, stderr=log,
-            stdin=subprocess.DEVNULL, start_new_session=True)
+            stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=self.passed)
         return self
 
     def start(self, within=30):

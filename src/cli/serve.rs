@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context;
+use listenfd::ListenFd;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::{staff, start_logging, until_told_to_stop};
@@ -22,7 +24,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
         let told = until_told_to_stop();
         tokio::pin!(told);
         // One socket for all that follows: whoever connects while settings change waits a moment.
-        let listener = app::bind(settings.listen)?;
+        let listener = listener(&settings)?;
         let mut settings = settings;
         loop {
             let running = start(&listener, settings.clone(), metrics.clone()).await?;
@@ -51,6 +53,16 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// The socket that was handed over (`LISTEN_FDS`; systemd, "Socket activation"), else one of our own. Whoever
+/// handed it over keeps it open while the program is replaced, and nobody is refused meanwhile.
+fn listener(settings: &Settings) -> anyhow::Result<TcpListener> {
+    let handed_over = ListenFd::from_env().take_tcp_listener(0).context("the socket handed over cannot be used")?;
+    match handed_over {
+        Some(listener) => Ok(listener),
+        None => app::bind(settings.listen),
+    }
 }
 
 async fn start(
