@@ -9,6 +9,7 @@ use super::answer::public_json;
 use super::body::Form;
 use super::error::{ApiError, ApiResult};
 use super::members_api::site::PROTOCOL_VERSION;
+use super::operations::{About, Holds, Operation, Verb, operation};
 use crate::app::App;
 use crate::billing::offers;
 use crate::billing::shown::offer_json;
@@ -18,6 +19,33 @@ use crate::ids::OfferId;
 use crate::members::address::EmailAddress;
 use crate::newsletters::{self, Newsletter};
 use crate::staff::api_keys::{self, Known};
+
+/// What the widgets want to know of the site.
+pub fn operations() -> Vec<Operation> {
+    let api = |summary, query| About::api(summary).asks(query).gives(200, Holds::Json).refuses(&[400, 401, 403]);
+    vec![
+        operation(
+            Verb::Get,
+            "/ghost/api/content/settings",
+            settings,
+            api("Title, address, language, colours", &["key"]),
+        ),
+        operation(
+            Verb::Get,
+            "/ghost/api/content/tiers",
+            tiers,
+            api("What one can be, with what it costs", &["key", "include", "limit"]),
+        ),
+        operation(
+            Verb::Get,
+            "/ghost/api/content/newsletters",
+            newsletters,
+            api("Active newsletters", &["key", "limit"]),
+        ),
+        operation(Verb::Get, "/ghost/api/content/recommendations", recommendations, api("None", &["key", "limit"])),
+        operation(Verb::Get, "/ghost/api/content/offers/{id}", offer, api("One offer", &["key"]).refuses(&[404])),
+    ]
+}
 
 /// Checks `?key=` (C.6).
 async fn admit(app: &App, request: &HttpRequest) -> ApiResult<()> {

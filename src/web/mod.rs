@@ -20,6 +20,8 @@ pub mod frame;
 pub mod health;
 pub mod language;
 pub mod members_api;
+pub mod openapi;
+pub mod operations;
 pub mod origin;
 pub mod page_error;
 pub mod routes;

@@ -229,3 +229,15 @@ story! {
         assert_eq!(site["site_uuid"], world.visitor().get("members/api/site").await.json()["site"]["site_uuid"]);
     }
 }
+
+story! {
+    /// The description of the interface is served, at the address that it is served at.
+    async fn the_description_is_served(world: World) {
+        let answer = world.visitor().get("members/api/openapi.json").await;
+        let described = answer.json();
+        assert_eq!(described["openapi"], "3.1.0");
+        assert_eq!(format!("{}/", described["servers"][0]["url"].as_str().unwrap()), world.settings.url.as_str());
+        assert!(described["paths"]["/members/api/member/"]["put"].is_object());
+        assert!(described["paths"].as_object().unwrap().len() > 140);
+    }
+}

@@ -11,6 +11,7 @@ use super::{
     signin, staff, tiers,
 };
 use crate::staff::roles::Right;
+use crate::web::operations::{self, About, Body, Holds};
 
 /// An address with one method.
 pub struct Address {
@@ -153,20 +154,33 @@ pub fn all() -> Vec<Address> {
 
 /// The same, ready to be mounted: with and without the last slash.
 pub fn resources() -> Vec<Resource> {
-    let mut resources = Vec::new();
-    for slash in ["/", ""] {
-        let mut paths: Vec<(&'static str, Vec<Route>)> = Vec::new();
-        for address in all() {
-            match paths.iter_mut().find(|(path, _)| *path == address.path) {
-                Some((_, routes)) => routes.push(address.route),
-                None => paths.push((address.path, vec![address.route])),
-            }
-        }
-        for (path, routes) in paths {
-            let resource = web::resource(format!("{path}{slash}"));
-            let resource = routes.into_iter().fold(resource, Resource::route);
-            resources.push(resource.default_service(web::route().to(async || AdminError::MethodNotAllowed)));
-        }
+    operations::resources(
+        || all().into_iter().map(|address| (address.path, address.route)).collect(),
+        |resource| resource.default_service(web::route().to(async || AdminError::MethodNotAllowed)),
+    )
+}
+
+impl Address {
+    /// What is said about it in the description of the interface.
+    pub fn about(&self) -> About {
+        let what = match self.needs {
+            Needs::Nobody => "Signing in of staff",
+            Needs::Session => "For staff who are signed in",
+            Needs::Right(_) => "For staff with a right",
+            Needs::Fresh(_) => "For staff with a right who proved themselves a moment ago",
+        };
+        let about = About::staff(what).gives(303, Holds::Nothing).refuses(&[403]);
+        let about = if self.method == Method::GET {
+            about.asks(&[]).gives(200, Holds::Page)
+        } else {
+            let is_file = self.path == "/admin/jobs/import";
+            let body = if is_file { Body::File } else { Body::Form(&[]) };
+            about.takes(body).gives(200, Holds::Page).refuses(&[409, 422, 429])
+        };
+        let about = if self.needs == Needs::Nobody { about } else { about.refuses(&[401]) };
+        // Links of mails, which end.
+        let about = if matches!(self.path, "/admin/join" | "/admin/reset") { about.refuses(&[410]) } else { about };
+        // A bulk change is about a label or a list, which may be gone.
+        if self.path.contains('{') || self.path == "/admin/members/bulk/run" { about.refuses(&[404]) } else { about }
     }
-    resources
 }

@@ -2,6 +2,7 @@
 //! unsubscribing, buying. All work without a script.
 
 pub mod account;
+pub mod addresses;
 pub mod assets;
 pub mod billing;
 pub mod checkout;
