@@ -130,6 +130,14 @@ pub(super) fn prove(conn: &mut Conn, session: &Sha256, with_second_factor: bool,
     Ok(())
 }
 
+/// Gives a session another name.
+pub(super) fn rename(conn: &mut Conn, session: &Sha256, name: &Sha256) -> DbResult<()> {
+    diesel::update(staff_sessions::table.find(&session[..]))
+        .set(staff_sessions::token_hash.eq(&name[..]))
+        .execute(conn)?;
+    Ok(())
+}
+
 pub fn close(conn: &mut Conn, session: &Sha256) -> DbResult<()> {
     diesel::delete(staff_sessions::table.find(&session[..])).execute(conn)?;
     Ok(())

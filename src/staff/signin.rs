@@ -306,6 +306,7 @@ pub async fn prove_again(
 }
 
 /// Another password for whoever is signed in; their other sessions end.
+/// The session goes on under another name, which is returned: whoever may have copied its cookie is out.
 pub fn change_password(
     conn: &mut Conn,
     rules: &Rules,
@@ -313,12 +314,15 @@ pub fn change_password(
     hashed: &str,
     actor: &Actor,
     now: Timestamp,
-) -> DbResult<()> {
+) -> DbResult<Token> {
     accounts::set_password(conn, visitor.id, hashed, Some(&visitor.session))?;
+    let renamed = Token::random();
+    sessions::rename(conn, &visitor.session, &renamed.hash())?;
     if let Some(account) = accounts::find(conn, visitor.id)? {
         notices::tell(conn, &account, &Notice::PasswordChanged { client: actor.client.clone() }, now)?;
     }
-    audit::record(conn, &rules.key, actor, &Deed::to("staff.password", "staff", visitor.id), now)
+    audit::record(conn, &rules.key, actor, &Deed::to("staff.password", "staff", visitor.id), now)?;
+    Ok(renamed)
 }
 
 /// Turns the second factor on with a first code; returns the recovery codes. `None`: the code is wrong.

@@ -7,22 +7,14 @@ use std::time::Duration;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use readership::db::schema::api_keys as rows;
-use readership::staff::api_keys::{self, Kind};
 use readership::staff::roles::Role;
 use serde_json::{Value, json};
 
+use crate::support::keys::{first_key, signed, token};
 use crate::support::people::{Answer, Person};
 use crate::support::shop::GOOD;
 use crate::support::world::World;
 use crate::{paying, story};
-
-/// The key that is made at the first start.
-async fn first_key(world: &World) -> (String, Vec<u8>) {
-    let secret = world.app().policy.key.clone();
-    let shown = world.look(move |conn| Ok(api_keys::show(conn, &secret, Kind::Admin)?.shown)).await;
-    let (id, hex) = shown.split_once(':').unwrap();
-    (id.to_owned(), HEXLOWER.decode(hex.as_bytes()).unwrap())
-}
 
 /// Who did what: kind, name, action.
 async fn actions(world: &World) -> Vec<(String, String, String)> {
@@ -33,23 +25,6 @@ async fn actions(world: &World) -> Vec<(String, String, String)> {
             Ok(log::table.select((log::actor_kind, log::actor_name, log::action)).load(conn)?)
         })
         .await
-}
-
-fn signed(head: &Value, claims: &Value, secret: &[u8]) -> String {
-    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-    let said = format!("{}.{}", part(head), part(claims));
-    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
-    format!("{said}.{}", BASE64URL_NOPAD.encode(aws_lc_rs::hmac::sign(&key, said.as_bytes()).as_ref()))
-}
-
-/// A token as Ghost's client makes it.
-fn token(world: &World, id: &str, secret: &[u8]) -> String {
-    let now = world.clock.now().seconds();
-    signed(
-        &json!({"alg": "HS256", "typ": "JWT", "kid": id}),
-        &json!({"iat": now, "exp": now + 300, "aud": "/admin/"}),
-        secret,
-    )
 }
 
 async fn calls(who: &Person, method: reqwest::Method, path: &str, header: &str, body: Option<Value>) -> Answer {

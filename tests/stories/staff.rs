@@ -145,25 +145,6 @@ story! {
     }
 }
 
-/// Sets a second factor up; returns its secret and the recovery codes.
-async fn sets_up(world: &crate::support::world::World, person: &Person) -> (totp_rs::Totp, Vec<String>) {
-    let page = person.looks_at("account/second-factor/").await;
-    let secret = page.split("<code>").nth(1).unwrap().split('<').next().unwrap().replace(' ', "");
-    let secret = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
-    let totp = totp_rs::Builder::new().with_secret(secret).with_skew(1).build().unwrap();
-    let code = code_at(world, &totp, 0);
-    let done = person.does("account/second-factor/", &[("sealed", &hidden(&page, "sealed")), ("code", &code)]).await;
-    assert_eq!(done.status, 200, "{}", done.body);
-    let codes = done.body.split("<li>").skip(1).map(|part| part.split('<').next().unwrap().to_owned());
-    let codes = codes.filter(|code| code.len() == 19).collect();
-    (totp, codes)
-}
-
-fn code_at(world: &crate::support::world::World, totp: &totp_rs::Totp, steps: i64) -> String {
-    let at = world.clock.now().seconds() + steps * 30;
-    totp.generate(u64::try_from(at).unwrap()).to_string()
-}
-
 story! {
     /// A5: owners need a second factor before anything else; a code counts once and for a step to either
     /// side; recovery codes count once.
@@ -177,7 +158,7 @@ story! {
             assert!(answer.location().contains("admin/account/second-factor/"), "{path}: {} {}", answer.status, answer.location());
         }
         assert_eq!(olga.does("jobs/reconcile/", &[]).await.status, 403);
-        let (totp, codes) = sets_up(&world, &olga).await;
+        let (totp, codes) = world.sets_up_second_factor(&olga).await;
         assert_eq!(codes.len(), 10);
         olga.looks_at("").await;
 
@@ -192,11 +173,11 @@ story! {
             let (visitor, half_way) = half_way().await;
             visitor.does("signin/code/", &[("half_way", &half_way), ("code", code)]).await.status.as_u16()
         };
-        assert_eq!(gives(&code_at(&world, &totp, 0)).await, 422, "it was used to set it up");
+        assert_eq!(gives(&world.code_at(&totp, 0)).await, 422, "it was used to set it up");
         world.clock.advance(Duration::from_secs(90));
-        assert_eq!(gives(&code_at(&world, &totp, 2)).await, 422);
-        assert_eq!(gives(&code_at(&world, &totp, -2)).await, 422);
-        let code = code_at(&world, &totp, 1);
+        assert_eq!(gives(&world.code_at(&totp, 2)).await, 422);
+        assert_eq!(gives(&world.code_at(&totp, -2)).await, 422);
+        let code = world.code_at(&totp, 1);
         assert_eq!(gives(&code).await, 303);
         assert_eq!(gives(&code).await, 422, "each code once");
         assert_eq!(gives(&codes[0]).await, 303);
@@ -206,7 +187,7 @@ story! {
 
         let (visitor, half_way) = half_way().await;
         world.clock.advance(Duration::from_secs(301));
-        assert_eq!(visitor.does("signin/code/", &[("half_way", &half_way), ("code", &code_at(&world, &totp, 0))]).await.status, 422, "the password was too long ago");
+        assert_eq!(visitor.does("signin/code/", &[("half_way", &half_way), ("code", &world.code_at(&totp, 0))]).await.status, 422, "the password was too long ago");
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // Each test binary uses its own part.
 
 pub mod dns;
+pub mod keys;
 pub mod nginx;
 pub mod people;
 pub mod postgres;

@@ -6,6 +6,7 @@ use readership::members;
 use readership::members::address::EmailAddress;
 use readership::staff::links;
 use readership::staff::roles::Role;
+use totp_rs::Totp;
 
 use super::people::{Answer, Person};
 use super::world::World;
@@ -38,13 +39,33 @@ impl World {
         person
     }
 
+    /// Sets a second factor up; returns its secret and the recovery codes.
+    pub async fn sets_up_second_factor(&self, person: &Person) -> (Totp, Vec<String>) {
+        let page = person.looks_at("account/second-factor/").await;
+        let secret = page.split("<code>").nth(1).unwrap().split('<').next().unwrap().replace(' ', "");
+        let secret = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).with_skew(1).build().unwrap();
+        let code = self.code_at(&totp, 0);
+        let done =
+            person.does("account/second-factor/", &[("sealed", &hidden(&page, "sealed")), ("code", &code)]).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        let codes = done.body.split("<li>").skip(1).map(|part| part.split('<').next().unwrap().to_owned());
+        let codes = codes.filter(|code| code.len() == 19).collect();
+        (totp, codes)
+    }
+
+    /// The code of so many steps from now.
+    pub fn code_at(&self, totp: &Totp, steps: i64) -> String {
+        let at = self.clock.now().seconds() + steps * 30;
+        totp.generate(u64::try_from(at).unwrap()).to_string()
+    }
+
     /// The id of a member.
     pub async fn id_of(&self, address: &str) -> MemberId {
         let email = EmailAddress::parse(address).unwrap();
         self.look(move |conn| members::find_by_email(conn, &email)).await.expect("the member is there")
     }
 
-    /// Waits until a job is at rest.
     /// Has members taken out, waits for the file and fetches it.
     pub async fn takes_out(&self, who: &Person, filter: &str) -> Answer {
         let page = who.does("members/export/", &[("filter", filter)]).await.location().to_owned();
@@ -53,6 +74,7 @@ impl World {
         who.does(&format!("jobs/{}/file/", job.id), &[]).await
     }
 
+    /// Waits until a job is at rest.
     pub async fn job_rests(&self, page: &str) -> Job {
         let id: readership::ids::JobId =
             page.split("jobs/").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();

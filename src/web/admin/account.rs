@@ -17,6 +17,8 @@ use crate::staff::second_factor::{self, Secret};
 use crate::staff::sessions::{self, Device};
 use crate::staff::{accounts, passwords, signin};
 use crate::texts::Language;
+use crate::web::cookies::CookieKind;
+use crate::web::site::pages::with_cookie;
 use serde_json::json;
 
 #[derive(Template)]
@@ -156,9 +158,10 @@ pub async fn change_password(
     }
     let hashed = app.hashers.hash(new).await?;
     let (rules, visitor, actor, now) = (app.rules.clone(), visitor.clone(), staff.actor(), app.now());
-    app.db.write(move |conn| signin::change_password(conn, &rules, &visitor, &hashed, &actor, now)).await?;
+    let session =
+        app.db.write(move |conn| signin::change_password(conn, &rules, &visitor, &hashed, &actor, now)).await?;
     app.mailroom.wake();
-    Ok(done(&app, "account/", "password"))
+    Ok(with_cookie(done(&app, "account/", "password"), &CookieKind::Staff.give(&app.settings, &session)))
 }
 
 #[derive(Template)]
