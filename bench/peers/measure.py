@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Readership beside Ghost on the same machine: the same work, asked for by the same generator (wrk), one after the
-other. Every operation that writes is on the disk before it is answered, on both sides.
+"""Readership beside others on the same machine: the same work, asked for by the same generator (wrk), one after the
+other. Every operation that writes is on the disk before it is answered, with all of them.
 
-    bench/peers/measure.py --ghost DIR      # beside a Ghost that runs; README.md says what DIR holds
+    bench/peers/measure.py [--ghost DIR] [--better-auth DIR]      # README.md says what the folders hold
 """
 
 import argparse
@@ -23,8 +23,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "proof"))
 
-from kit.client import Client, together  # noqa: E402
-from kit.program import Program  # noqa: E402
+from kit.client import Client  # noqa: E402
+from kit.program import Program, free_port  # noqa: E402
 from kit.sink import Sink, link_of, text_of  # noqa: E402
 
 CONNECTIONS = 32
@@ -41,33 +41,36 @@ def wrk(port, script, seconds, connections=CONNECTIONS):
     finally:
         shutil.rmtree(folder)
     number = lambda pattern: re.search(pattern, said)
-    time_of = lambda share: float(number(rf"{share}%\s+([\d.]+)").group(1)) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[number(rf"{share}%\s+[\d.]+(us|ms|s)").group(1)]
+    unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+    time_of = lambda share: float(number(rf"{share}%\s+([\d.]+)").group(1)) * unit[number(rf"{share}%\s+[\d.]+(us|ms|s)").group(1)]
     wrong = number(r"Non-2xx or 3xx responses: (\d+)")
     return {"per_s": float(number(r"Requests/sec:\s+([\d.]+)").group(1)), "p50": time_of(50), "p99": time_of(99),
             "wrong": int(wrong.group(1)) if wrong else 0}
 
 
-def once(requests, port, method, at_once=8, **headers):
-    """Sends each of some requests once, a few at a time. Written in Python: where more than a thousand a second are
-    answered, this is what bounds them, and not the program."""
-    times, wrong = [], []
-
-    def run(number):
-        client = Client(port, timeout=60)
-        for path, body in requests[number::at_once]:
-            began = time.monotonic()
-            answer = client.ask(method, path, body or None, **headers)
-            times.append((time.monotonic() - began) * 1000)
-            if answer.status >= 400:
-                wrong.append(answer.status)
-
-    begun = time.monotonic()
-    for result in together(at_once, run):
-        if isinstance(result, Exception):
-            raise result
-    took = time.monotonic() - begun
-    times.sort()
-    return {"per_s": len(requests) / took, "p50": times[len(times) // 2], "p99": times[int(len(times) * 0.99)], "wrong": len(wrong)}
+def once(requests, port, method, **headers):
+    """Sends each of some requests once."""
+    heads = ", ".join(f'["{name.replace("_", "-")}"] = {json.dumps(value)}' for name, value in headers.items())
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as lines:
+        lines.writelines(f"{path}\t{body or ''}\n" for path, body in requests)
+        lines.flush()
+        return wrk(port, f"""
+            local threads = 0
+            function setup(thread) thread:set("own", threads); threads = threads + 1 end
+            function init(args)
+              list, at = {{}}, 0
+              local number = 0
+              for line in io.lines({json.dumps(lines.name)}) do
+                if number % 2 == own then list[#list + 1] = line end
+                number = number + 1
+              end
+            end
+            function request()
+              at = at + 1
+              if at >= #list then wrk.thread:stop() end
+              local path, body = string.match(list[math.min(at, #list)], "([^\t]*)\t(.*)")
+              return wrk.format("{method}", path, {{{heads}}}, #body > 0 and body or nil)
+            end""", 120)
 
 
 def repeat(path, method="GET", body=None, **headers):
@@ -148,11 +151,49 @@ class Ours:
         return self.program.memory() // 1024
 
 
+class BetterAuth:
+    """It knows links and sessions; members' records, lists and newsletters it does not."""
+    name = "better-auth 1.7"
+
+    def __init__(self, folder):
+        self.port, self.data = free_port(), pathlib.Path(tempfile.mkdtemp(prefix="readership-peers-"))
+        shutil.copy(pathlib.Path(__file__).parent / "better-auth/server.mjs", folder)
+        self.begun = time.monotonic()
+        self.child = subprocess.Popen(["node", "server.mjs", str(self.port), str(self.data)], cwd=folder,
+                                      stdout=subprocess.PIPE, text=True)
+        if self.child.stdout.readline().strip() != "ready":
+            raise SystemExit("better-auth does not start")
+        self.started = time.monotonic() - self.begun
+
+    def memory(self):
+        return resident(self.child.pid)
+
+    def stop(self):
+        self.child.kill()
+        self.child.wait()
+        shutil.rmtree(self.data)
+
+
 def resident(pid):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) // 1024
     return 0
+
+
+def measure_auth(peer, count, seconds):
+    """The part of the work that a library for signing in does too."""
+    figures, at_rest = {}, peer.memory()
+    origin = f"http://127.0.0.1:{peer.port}"
+    asks = [("/api/auth/sign-in/magic-link", json.dumps({"email": f"p{number}@reader.test", "callbackURL": "/"}))
+            for number in range(count)]
+    figures["ask for a link"] = once(asks, peer.port, "POST", content_type="application/json", origin=origin)
+    links = [line.split(" ", 1)[1].split("/", 3)[3] for line in (peer.data / "links").read_text().splitlines()]
+    client = Client(peer.port)
+    cookie = client.get("/" + links.pop()).cookies()
+    figures["use a link"] = once([("/" + link, None) for link in links], peer.port, "GET")
+    figures["read own record"] = wrk(peer.port, repeat("/api/auth/get-session", cookie=cookie), seconds)
+    return {"figures": figures, "memory": [at_rest, peer.memory()]}
 
 
 def measure(peer, count, seconds):
@@ -190,28 +231,39 @@ def measure(peer, count, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ghost", help="the folder of the Ghost that runs")
-    parser.add_argument("--count", type=int, default=400, help="members of each")
+    parser.add_argument("--better-auth", help="a folder with better-auth's packages")
+    parser.add_argument("--count", type=int, default=20_000, help="members of ours")
+    parser.add_argument("--their-count", type=int, default=400, help="members of theirs")
     parser.add_argument("--seconds", type=int, default=5)
     options = parser.parse_args()
+    measured = []
     with Sink() as sink, Program(sink.port, LIMITS_ADDRESS_GAP_S=0) as program:
         started = program.start()
-        ours = measure(Ours(program, sink), options.count, options.seconds)
-    print(f"Readership: started in {started * 1000:.0f} ms; resident at rest and afterwards {ours['memory']} MiB")
-    theirs = None
+        ours = Ours(program, sink)
+        measured.append((ours.name, {**measure(ours, options.count, options.seconds), "started": started}))
     if options.ghost:
-        theirs = measure(Ghost(options.ghost), options.count, options.seconds)
-        print(f"Ghost 6.65: resident at rest and afterwards {theirs['memory']} MiB")
-    print("\n| operation | Readership/s | p50, p99 ms | Ghost/s | p50, p99 ms | ratio |\n|---|---|---|---|---|---|")
-    for name, mine in ours["figures"].items():
-        line = f"| {name} | {mine['per_s']:,.0f} | {mine['p50']:.1f}, {mine['p99']:.1f} |"
-        if theirs:
-            other = theirs["figures"].get(name)
-        if theirs and other:
-            line += f" {other['per_s']:,.0f} | {other['p50']:.1f}, {other['p99']:.1f} | {mine['per_s'] / other['per_s']:.0f} |"
-        print(line)
-        for side in filter(None, (mine, theirs and theirs["figures"].get(name))):
-            if side["wrong"]:
-                print(f"  not answered well: {side['wrong']}")
+        measured.append((Ghost.name, measure(Ghost(options.ghost), options.their_count, options.seconds)))
+    if options.better_auth:
+        peer = BetterAuth(options.better_auth)
+        measured.append((peer.name, {**measure_auth(peer, options.their_count * 10, options.seconds), "started": peer.started}))
+        peer.stop()
+    for name, one in measured:
+        started = f"started in {one['started'] * 1000:.0f} ms, " if "started" in one else ""
+        print(f"{name}: {started}resident at rest and afterwards {one['memory']} MiB")
+    names = [name for name, _ in measured]
+    print("\n| operation | " + " | ".join(f"{name}/s | p50, p99 ms" for name in names)
+          + "".join(f" | of {name}" for name in names[1:]) + " |")
+    print("|---" * (1 + 2 * len(names) + len(names) - 1) + "|")
+    for operation, mine in measured[0][1]["figures"].items():
+        line, ratios = f"| {operation} |", ""
+        for number, (name, one) in enumerate(measured):
+            figure = one["figures"].get(operation)
+            line += f" {figure['per_s']:,.0f} | {figure['p50']:.1f}, {figure['p99']:.1f} |" if figure else " | |"
+            if number:
+                ratios += f" {mine['per_s'] / figure['per_s']:.0f} x |" if figure else " |"
+            if figure and figure["wrong"] > 40:
+                print(f"  {name}, {operation}: {figure['wrong']} not answered well", file=sys.stderr)
+        print(line + ratios)
 
 
 main()
