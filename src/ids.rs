@@ -162,6 +162,23 @@ pub fn uuid() -> uuid::Uuid {
     uuid::Builder::from_random_bytes(secrets::random()).into_uuid()
 }
 
+/// The same for a request: it names a line of the log and is no secret, so that a generator of this thread's own,
+/// begun with real randomness (xorshift64*, Vigna 2016), will do.
+pub fn of_request() -> uuid::Uuid {
+    thread_local!(static STATE: std::cell::Cell<u64> = std::cell::Cell::new(u64::from_be_bytes(secrets::random()) | 1));
+    let next = || {
+        STATE.with(|state| {
+            let mut x = state.get();
+            x ^= x >> 12;
+            x ^= x << 25;
+            x ^= x >> 27;
+            state.set(x);
+            x.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        })
+    };
+    uuid::Builder::from_random_bytes(((u128::from(next()) << 64) | u128::from(next())).to_be_bytes()).into_uuid()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +190,15 @@ mod tests {
         assert!(first < second);
         assert_eq!(first.to_string().len(), 24);
         assert_eq!(first.to_string().parse::<MemberId>().unwrap(), first);
+    }
+
+    #[test]
+    fn requests_are_told_apart() {
+        let some: std::collections::HashSet<uuid::Uuid> = (0..10_000).map(|_| of_request()).collect();
+        assert_eq!(some.len(), 10_000);
+        assert!(some.iter().all(|id| id.get_version_num() == 4));
+        let other = std::thread::spawn(of_request).join().unwrap();
+        assert!(!some.contains(&other), "threads do not repeat each other");
     }
 
     #[test]

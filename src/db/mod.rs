@@ -158,6 +158,11 @@ impl Db {
     pub fn waiting_writes(&self) -> usize {
         self.inner.threads.writes.len()
     }
+
+    /// No more writes are taken at the moment: whoever would write is refused before any work is done for them.
+    pub fn is_full(&self) -> bool {
+        self.inner.threads.writes.is_full()
+    }
 }
 
 /// Hands a job to a queue and waits for its answer. A full queue answers [`DbError::Busy`] at

@@ -43,6 +43,10 @@ impl Queue {
         self.0.try_send(Order::Do(job)).map_err(|_| DbError::Busy)
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -69,6 +69,21 @@ impl FromRequest for Client {
     }
 }
 
+/// The hash under which the browser's session stands, and nothing else of the asker: all that the hottest
+/// addresses want to know.
+pub struct SessionOf(pub Option<Sha256>);
+
+impl FromRequest for SessionOf {
+    type Error = std::convert::Infallible;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Some(app) = request.app_data::<web::Data<App>>() else { unreachable!("every route has the app") };
+        let cookie = CookieKind::Session.read(&app.settings, request.headers());
+        ready(Ok(Self(cookie.as_ref().map(Token::hash))))
+    }
+}
+
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| text.len() <= 2_048).map(str::to_owned)
 }

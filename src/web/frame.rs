@@ -43,11 +43,11 @@ pub async fn frame(
         path: request.path().to_owned(),
         method: request.method().clone(),
         origin: request.headers().get(header::ORIGIN).cloned(),
-        id: ids::uuid(),
+        id: ids::of_request(),
     };
     let current = of_request(&request, outside.id, &app.settings);
 
-    let answering = answer(request, next, &app.settings.http, &outside.path);
+    let answering = answer(request, next, &app, &outside.path);
     let answered = current::during(current, answering).await;
 
     if let Some(progress) = progress {
@@ -59,14 +59,14 @@ pub async fn frame(
             if close {
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
-            let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
-            note(&outside, &route, response.status(), started);
+            let route = || response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
+            note(&outside, route, response.status(), started);
             Ok(response)
         }
         Err(mut response) => {
             finish_headers(response.headers_mut(), &outside, &app.settings);
             response.head_mut().set_connection_type(ConnectionType::Close);
-            note(&outside, "(given up)", response.status(), started);
+            note(&outside, || "(given up)".to_owned(), response.status(), started);
             Err(InternalError::from_response("given up", response).into())
         }
     }
@@ -94,11 +94,17 @@ struct Outside {
 async fn answer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-    http: &Http,
+    app: &App,
     path: &str,
 ) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
-    if let Some(status) = refused_by_caps(request.headers(), request.uri().to_string().len(), http) {
+    let http = &app.settings.http;
+    let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if let Some(status) = refused_by_caps(request.headers(), address, http) {
         return Ok(request.into_response(error_of(status, path)));
+    }
+    // Refusing must cost less than answering, or too many readers keep out even those there is room for.
+    if !request.method().is_safe() && app.db.is_full() {
+        return Ok(request.into_response(error_of(StatusCode::SERVICE_UNAVAILABLE, path)));
     }
     let is_preflight = request.method() == Method::OPTIONS
         && is_api(path)
@@ -162,7 +168,7 @@ fn finish_headers(headers: &mut HeaderMap, outside: &Outside, settings: &Setting
         default(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     // Hex digits and hyphens are a header's value.
-    if let Ok(id) = outside.id.to_string().parse() {
+    if let Ok(id) = HeaderValue::from_str(outside.id.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     if outside.path.contains("/ghost/api/") {
@@ -185,7 +191,7 @@ fn is_form(path: &str) -> bool {
 }
 
 /// One line a request, with its route: the path may carry a secret, the query often does.
-fn note(outside: &Outside, route: &str, status: StatusCode, started: Instant) {
+fn note(outside: &Outside, route: impl FnOnce() -> String, status: StatusCode, started: Instant) {
     let (method, id, elapsed) = (&outside.method, outside.id, started.elapsed());
     let class = match status.as_u16() {
         0..400 => "ok",
@@ -195,8 +201,8 @@ fn note(outside: &Outside, route: &str, status: StatusCode, started: Instant) {
     metrics::counter!("readership_http_requests_total", "class" => class).increment(1);
     metrics::histogram!("readership_http_seconds").record(elapsed.as_secs_f64());
     if class == "failed" {
-        tracing::warn!(%method, route, status = status.as_u16(), %id, "answered");
-    } else {
-        tracing::debug!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros(), %id, "answered");
+        tracing::warn!(%method, route = route(), status = status.as_u16(), %id, "answered");
+    } else if tracing::enabled!(tracing::Level::DEBUG) {
+        tracing::debug!(%method, route = route(), status = status.as_u16(), elapsed_us = elapsed.as_micros(), %id, "answered");
     }
 }

@@ -8,15 +8,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::app::App;
 use crate::billing::tiers::{self, Kind, Tier};
 use crate::web::body::Form;
-use crate::web::client::Client;
+use crate::web::client::SessionOf;
 use crate::web::error::ApiResult;
 
 /// `GET /members/api/access/?tier=…`: 204 to whoever may read, 401 to whoever is not signed in, 403 to
 /// everybody else. `tier` is an id or a slug, and may stand there several times: any of them will do.
 /// Without one, any paid tier does; the free one only asks for a member.
-pub async fn ask(app: web::Data<App>, client: Client, request: HttpRequest) -> ApiResult<HttpResponse> {
+pub async fn ask(app: web::Data<App>, SessionOf(session): SessionOf, request: HttpRequest) -> ApiResult<HttpResponse> {
     let now = app.now();
-    let present = match client.session() {
+    let present = match session {
         Some(session) => app.presence.of(session, now).await?,
         None => None,
     };

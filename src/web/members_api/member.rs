@@ -14,15 +14,15 @@ use crate::members::preferences::{self, Changes, Place};
 use crate::members::record;
 use crate::signin::present::{self, Present};
 use crate::web::answer::JSON;
-use crate::web::client::Client;
+use crate::web::client::{Client, SessionOf};
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
 
 /// `GET /members/api/member/` (protocol B.8): the own record, 204 when nobody is signed in.
 ///
 /// The hottest path there is: at most two prepared statements stand between cookie and JSON.
-pub async fn read(app: web::Data<App>, client: Client) -> ApiResult<HttpResponse> {
-    let Some(session) = client.session() else {
+pub async fn read(app: web::Data<App>, SessionOf(session): SessionOf) -> ApiResult<HttpResponse> {
+    let Some(session) = session else {
         return Ok(HttpResponse::NoContent().finish());
     };
     let Some(present) = app.presence.of(session, app.now()).await? else {

@@ -17,14 +17,14 @@ use crate::signin::sessions;
 use crate::signin::tokens::{self, Reads, Subject};
 use crate::web::answer::plain;
 use crate::web::body;
-use crate::web::client::Client;
+use crate::web::client::{Client, SessionOf};
 use crate::web::cookies::CookieKind;
 use crate::web::error::{ApiError, ApiResult};
 
 /// `GET /members/api/session/` (protocol B.7): the identity token of whoever is signed in, as
 /// plain text; 204 when nobody is.
-pub async fn identity(app: web::Data<App>, client: Client) -> ApiResult<HttpResponse> {
-    let (who, now) = match present(&app, &client).await? {
+pub async fn identity(app: web::Data<App>, session: SessionOf) -> ApiResult<HttpResponse> {
+    let (who, now) = match present(&app, session).await? {
         Ok(found) => found,
         Err(nobody) => return Ok(nobody),
     };
@@ -41,8 +41,8 @@ pub async fn identity(app: web::Data<App>, client: Client) -> ApiResult<HttpResp
 }
 
 /// `GET /members/api/entitlements/` (B.7, C.3): what whoever is signed in may read, as a token.
-pub async fn entitlements(app: web::Data<App>, client: Client) -> ApiResult<HttpResponse> {
-    let (who, now) = match present(&app, &client).await? {
+pub async fn entitlements(app: web::Data<App>, session: SessionOf) -> ApiResult<HttpResponse> {
+    let (who, now) = match present(&app, session).await? {
         Ok(found) => found,
         Err(nobody) => return Ok(nobody),
     };
@@ -63,8 +63,11 @@ pub async fn entitlements(app: web::Data<App>, client: Client) -> ApiResult<Http
 }
 
 /// Who is here, or the answer when nobody is.
-async fn present(app: &App, client: &Client) -> ApiResult<Result<(Arc<Present>, Timestamp), HttpResponse>> {
-    let Some(session) = client.session() else {
+async fn present(
+    app: &App,
+    SessionOf(session): SessionOf,
+) -> ApiResult<Result<(Arc<Present>, Timestamp), HttpResponse>> {
+    let Some(session) = session else {
         return Ok(Err(HttpResponse::NoContent().finish()));
     };
     let now = app.now();
