@@ -21,7 +21,9 @@ impl Program {
     /// answers there at all: only what Stripe tells is measured.
     pub fn start(people: &People, mail_port: Option<u16>, stripe_port: Option<u16>) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_readership"));
+        // Another build of the same program: `READERSHIP_BIN`.
+        let binary = std::env::var_os("READERSHIP_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_readership").into());
+        let mut command = Command::new(binary);
         command
             .arg("serve")
             .env("READERSHIP_URL", format!("http://127.0.0.1:{port}/"))
