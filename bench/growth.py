@@ -71,8 +71,8 @@ def main():
             members, connections = of(place)
             reads, _ = measured(options.bench, members, connections, options.seconds, "read own record")
             writes, facts = measured(options.bench, members, connections, options.seconds, "sign-up")
-            bare, read, write = reads["bare handler"], reads["read own record"], writes["sign-up, durable"]
-            for name, value in (("bare handler", bare[0]), ("read own record", read[0]), ("sign-up, durable", write[0])):
+            bare, read, write = reads["bare handler"], reads["read own record"], writes["sign-up, committed"]
+            for name, value in (("bare handler", bare[0]), ("read own record", read[0]), ("sign-up, committed", write[0])):
                 lines.setdefault(name, []).append(value)
             print(f"| {place:,} | {bare[0]:,.0f} | {read[0]:,.0f} | {read[1]:.2f} | {read[3]:.2f} | {write[0]:,.0f} | {write[3]:.2f} |", flush=True)
         charts.append(picture(lines, title, axis, places))

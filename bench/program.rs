@@ -26,6 +26,7 @@ impl Program {
         let mut command = Command::new(binary);
         command
             .arg("serve")
+            .env_remove("READERSHIP_BIN")
             .env("READERSHIP_URL", format!("http://127.0.0.1:{port}/"))
             .env("READERSHIP_SITE_URL", "http://site.test/")
             .env("READERSHIP_LISTEN", format!("127.0.0.1:{port}"))
