@@ -30,26 +30,26 @@ def measured(bench, members, connections, seconds, only):
 
 def picture(points, title, axis, places):
     """One chart: a line for each figure, both axes logarithmic."""
-    width, height, left, bottom = 520, 300, 64, 44
+    width, height, left, right, bottom = 520, 300, 76, 34, 44
     values = [value for line in points.values() for value in line if value]
     low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)))
-    x = lambda n: left + (width - left - 16) * n / max(1, len(places) - 1)
+    x = lambda n: left + (width - left - right) * n / max(1, len(places) - 1)
     y = lambda v: height - bottom - (height - bottom - 40) * (math.log10(v) - math.log10(low)) / (math.log10(high) - math.log10(low))
     parts = [f'<g font-family="system-ui, sans-serif" font-size="12" fill="currentColor">'
              f'<text x="{left}" y="20" font-weight="600">{html.escape(title)}</text>']
     tick = low
     while tick <= high:
-        parts.append(f'<line x1="{left}" x2="{width - 16}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="currentColor" opacity=".2"/>'
+        parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="currentColor" opacity=".2"/>'
                      f'<text x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:,.0f}</text>')
         tick *= 10
     for number, place in enumerate(places):
         parts.append(f'<text x="{x(number):.1f}" y="{height - bottom + 18}" text-anchor="middle">{place:,}</text>')
     parts.append(f'<text x="{(left + width) / 2:.0f}" y="{height - 8}" text-anchor="middle">{axis}</text>')
-    for (name, line), colour in zip(points.items(), ("#8a8f98", "#0a7d55", "#b3541e")):
+    for (name, line), (colour, above) in zip(points.items(), (("#8a8f98", -8), ("#0a7d55", 18), ("#b3541e", -8))):
         path = " ".join(f"{x(n):.1f},{y(v):.1f}" for n, v in enumerate(line) if v)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
         last = max(n for n, v in enumerate(line) if v)
-        parts.append(f'<text x="{x(last):.1f}" y="{y(line[last]) - 8:.1f}" text-anchor="end" fill="{colour}">{html.escape(name)}</text>')
+        parts.append(f'<text x="{x(last):.1f}" y="{y(line[last]) + above:.1f}" text-anchor="end" fill="{colour}">{html.escape(name)}</text>')
     return "".join(parts) + "</g>", width, height
 
 
