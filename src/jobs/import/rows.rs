@@ -1,6 +1,8 @@
 //! Reading a file of members: where each column stands, and what a line says. Pure, and all of it is
 //! a stranger's file.
 
+use std::io::Read;
+
 use crate::clock::Timestamp;
 use crate::members::address::EmailAddress;
 use crate::members::{csv_cells, labels, name, notes};
@@ -164,7 +166,8 @@ pub struct Batch {
 pub fn batch(header: Header, bytes: &[u8], from: Place, size: u64) -> Result<Batch, String> {
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let reaches_end = from.at + length >= size;
-    let mut rows = reader(bytes, header.delimiter);
+    // Behind a line break of ours: what begins a step is no beginning of a file, whose mark the reader would drop.
+    let mut rows = reader((&b"\n"[..]).chain(bytes), header.delimiter);
     let mut record = csv::ByteRecord::new();
     let mut lines = Vec::new();
     // Where the next line begins, and its number.
@@ -177,7 +180,7 @@ pub fn batch(header: Header, bytes: &[u8], from: Place, size: u64) -> Result<Bat
         if !rows.read_byte_record(&mut record).unwrap_or(false) {
             break true;
         }
-        let ends = rows.position().byte();
+        let ends = rows.position().byte() - 1;
         if ends >= length && !reaches_end {
             // The line may go on behind what was read.
             if lines.is_empty() && begins == 0 {
@@ -198,8 +201,8 @@ pub fn batch(header: Header, bytes: &[u8], from: Place, size: u64) -> Result<Bat
     Ok(Batch { header, lines, next, is_last: is_last && reaches_end })
 }
 
-fn reader(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes)
+fn reader<R: Read>(source: R, delimiter: u8) -> csv::Reader<R> {
+    csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(source)
 }
 
 fn newlines(bytes: &[u8]) -> i64 {
@@ -215,11 +218,17 @@ fn skip_breaks(bytes: &[u8], (mut at, mut line): (usize, i64)) -> (usize, i64) {
     (at, line)
 }
 
+/// The cells of a line, without the mark of a file's beginning, which stands in the middle of one that was put
+/// together from several.
 fn texts(record: &csv::ByteRecord) -> Result<Vec<String>, String> {
-    record
+    let mut cells: Vec<String> = record
         .iter()
         .map(|cell| String::from_utf8(cell.to_vec()).map_err(|_| "It is not written in UTF-8.".to_owned()))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    if let Some(first) = cells.first_mut().filter(|first| first.starts_with('\u{feff}')) {
+        *first = first.trim_start_matches('\u{feff}').to_owned();
+    }
+    Ok(cells)
 }
 
 #[cfg(test)]
@@ -279,5 +288,18 @@ mod tests {
             }
         }
         assert_eq!(found, [(2, "a@b.test".to_owned()), (12, "c@d.test".to_owned())]);
+    }
+
+    /// Found by fuzzing: the mark was dropped where a step began, and nowhere else.
+    #[test]
+    fn the_mark_of_a_file_in_its_middle_is_dropped_wherever_it_stands() {
+        let file = "email\na@b.test\n\u{feff}c@d.test\n".as_bytes();
+        let header = Header::read(file).unwrap();
+        let cells = |from: usize| {
+            let place = Place { at: from as u64, line: 2 };
+            let batch = batch(header.clone(), &file[from..], place, file.len() as u64).unwrap();
+            batch.lines.into_iter().last().unwrap().1.unwrap()
+        };
+        assert_eq!((cells(6), cells(15)), (vec!["c@d.test".to_owned()], vec!["c@d.test".to_owned()]));
     }
 }
