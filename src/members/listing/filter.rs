@@ -95,7 +95,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 impl Day {
     pub fn parse(text: &str) -> Option<Self> {
-        Timestamp::of_day(text).map(Self)
+        // Without a sign: a year before Christ is not written as it is read.
+        Timestamp::of_day(text).filter(|_| text.starts_with(|c: char| c.is_ascii_digit())).map(Self)
     }
 
     /// The first moment after it.
@@ -263,6 +264,7 @@ mod tests {
         assert_eq!(filter.created_from.unwrap().to_string(), "2026-01-31");
         assert_eq!(Filter::of_query(&filter.query()), filter);
         assert!(Filter::of_query("sort=oldest").is_all() && !filter.is_all());
+        assert!(Filter::of_query("to=-0950-06-02").created_to.is_none());
         // Found by fuzzing: a space that only a character nobody can type kept at the end.
         let odd = Filter::of_query("q=ada+%00");
         assert_eq!((odd.search.as_str(), odd.query().as_str()), ("ada", "q=ada"));
