@@ -38,6 +38,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         database: options.postgres.map(DatabaseUrl::Postgres),
     };
     actix_web::rt::System::new().block_on(async {
+        // Before anything is said: whoever reads "Ctrl-C ends it" may be quick.
+        let told = until_told_to_stop()?;
         let demo = Demo::start(demo).await?;
         println!(
             "\nThe demo newsroom REX Wire is open.
@@ -72,7 +74,7 @@ Ctrl-C ends it.\n",
             data = data_dir.display(),
         );
         serve::show_first_link(&demo.running.app).await?;
-        until_told_to_stop().await?;
+        told.await;
         demo.stop().await;
         println!("The demo has ended.");
         Ok(())

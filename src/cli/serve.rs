@@ -21,7 +21,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     start_logging(&settings.log, settings.log_json)?;
     let metrics = if settings.metrics_listen.is_some() { Some(start_metrics()?) } else { None };
     actix_web::rt::System::new().block_on(async {
-        let told = until_told_to_stop();
+        let told = until_told_to_stop()?;
         tokio::pin!(told);
         // One socket for all that follows: whoever connects while settings change waits a moment.
         let listener = listener(&settings)?;
@@ -30,7 +30,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
             let running = start(&listener, settings.clone(), metrics.clone()).await?;
             show_first_link(&running.app).await?;
             let is_over = tokio::select! {
-                told = &mut told => { told?; true }
+                () = &mut told => true,
                 () = running.app.renewal.asked() => false,
             };
             if is_over {
