@@ -1,11 +1,12 @@
 //! The running program: what a handler may reach, and how it starts and stops.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use actix_server::ServerHandle;
+use actix_web::web::Bytes;
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Notify, watch};
@@ -53,6 +54,8 @@ pub struct App {
     /// `None`: Stripe is not set up, and the paid parts are off.
     pub billing: Option<Billing>,
     pub metrics: Option<PrometheusHandle>,
+    /// What the interface says of itself, written when somebody first asks: it is long, and stays the same.
+    pub description: Arc<OnceLock<Bytes>>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -128,6 +131,7 @@ impl App {
             renewal: Renewal::default(),
             site_uuid,
             metrics,
+            description: Arc::default(),
             stopping: Arc::default(),
         })
     }

@@ -46,12 +46,9 @@ pub fn count(conn: &mut Conn) -> DbResult<i64> {
 
 /// A member's customers that Stripe still has, the newest first.
 pub fn of_member(conn: &mut Conn, member: MemberId) -> DbResult<Vec<Customer>> {
-    Ok(stripe_customers::table
-        .filter(stripe_customers::member_id.eq(member))
-        .filter(stripe_customers::is_deleted.eq(false))
-        .order((stripe_customers::created_at.desc(), stripe_customers::id))
-        .select(Customer::as_select())
-        .load(conn)?)
+    let mut theirs = ever_of_member(conn, member)?;
+    theirs.retain(|customer| !customer.is_deleted);
+    Ok(theirs)
 }
 
 /// All customers a member ever was, the newest first. One statement, and so one moment: of two, the second

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::Value;
 
@@ -18,10 +19,16 @@ pub fn json_in(response: &mut HttpResponseBuilder, body: &Value) -> HttpResponse
 
 /// What any page may read, whatever origin it is of.
 pub fn public_json(cache_control: &'static str, body: &Value) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, cache_control));
-    response.insert_header((HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"));
-    json_in(&mut response, body)
+    public_text(cache_control, body.to_string().into())
+}
+
+/// The same, of JSON that is written already.
+pub fn public_text(cache_control: &'static str, json: Bytes) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, cache_control))
+        .insert_header((HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"))
+        .insert_header((CONTENT_TYPE, JSON))
+        .body(json)
 }
 
 /// What the protocol writes as plain text: tokens, and some refusals.

@@ -10,7 +10,8 @@ use crate::app::App;
 
 /// `GET /members/api/openapi.json`.
 pub async fn read(app: web::Data<App>) -> HttpResponse {
-    answer::public_json("public, max-age=600", &document(app.settings.url.as_str()))
+    let text = app.description.get_or_init(|| document(app.settings.url.as_str()).to_string().into());
+    answer::public_text("public, max-age=600", text.clone())
 }
 
 /// The whole description, for a program at this address.
