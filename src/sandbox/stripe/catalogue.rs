@@ -69,7 +69,7 @@ pub fn create_price(state: &mut State, params: &Params) -> Answer<Value> {
     }
     let lookup_key = params.text("lookup_key");
     let taken = |price: &Value| lookup_key.is_some_and(|key| price["lookup_key"] == key);
-    if state.all("price").iter().any(taken) {
+    if state.each("price").any(taken) {
         return Err(Fault::invalid("A price already uses that lookup key.", "lookup_key"));
     }
     let recurring = match params.at(&["recurring", "interval"]).and_then(Value::as_str) {

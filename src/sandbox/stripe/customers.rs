@@ -22,7 +22,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer<Value> {
         "id": id, "object": "customer", "email": params.get("email"), "name": params.get("name"),
         "description": params.get("description"), "metadata": params.metadata(), "balance": 0, "created": state.now,
         "livemode": false, "currency": null, "default_source": null, "delinquent": false, "discount": null,
-        "invoice_prefix": format!("RW{:06}", state.all("customer").len() + 1), "next_invoice_sequence": 1,
+        "invoice_prefix": format!("RW{:06}", state.each("customer").count() + 1), "next_invoice_sequence": 1,
         "invoice_settings": {"default_payment_method": null, "custom_fields": null, "footer": null},
         "preferred_locales": [], "shipping": null, "tax_exempt": "none",
     }));

@@ -76,7 +76,7 @@ pub fn issue(state: &mut State, subscription: &str, lines: &[Line], reason: &str
     let customer = owner["customer"].as_str().unwrap_or_default().to_owned();
     customers::use_balance(state, &customer, invoice["total"].as_i64().unwrap_or(0));
     let id = state.id("in");
-    let number = format!("SANDBOX-{:04}", state.all("invoice").len() + 1);
+    let number = format!("SANDBOX-{:04}", state.each("invoice").count() + 1);
     invoice["id"] = json!(id);
     invoice["status"] = json!("open");
     invoice["number"] = json!(number);

@@ -155,9 +155,9 @@ impl StandIn {
     /// Makes an endpoint for webhooks with this secret.
     pub fn tells(&self, url: &str, secret: &str) {
         let state = &mut *self.lock();
-        let same = state.all("webhook_endpoint").into_iter().find(|endpoint| endpoint["url"] == url);
-        let id = match same {
-            Some(endpoint) => invoices::text(&endpoint["id"]),
+        let same = state.each("webhook_endpoint").find(|endpoint| endpoint["url"] == url);
+        let id = match same.map(|endpoint| invoices::text(&endpoint["id"])) {
+            Some(id) => id,
             None => state.id("we"),
         };
         state.put(json!({

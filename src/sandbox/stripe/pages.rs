@@ -213,8 +213,7 @@ fn portal_page(stand_in: &StandIn, id: &str, error: Option<String>) -> HttpRespo
         .map(|(id, one)| Row { id, what: text(&one["status"]), ends: one["cancel_at_period_end"] == true })
         .collect();
     let invoices = state
-        .all("invoice")
-        .into_iter()
+        .each("invoice")
         .filter(|one| one["customer"] == customer.as_str())
         .map(|one| Row {
             id: text(&one["id"]),
@@ -295,8 +294,7 @@ async fn overview(stand_in: web::Data<StandIn>) -> HttpResponse {
     stand_in.catch_up();
     let state = stand_in.lock();
     let subscriptions = state
-        .all("subscription")
-        .into_iter()
+        .each("subscription")
         .map(|one| {
             let owner =
                 one["customer"].as_str().and_then(|id| state.find(id)).map_or(String::new(), |who| text(&who["email"]));
@@ -305,8 +303,7 @@ async fn overview(stand_in: web::Data<StandIn>) -> HttpResponse {
         })
         .collect();
     let payments = state
-        .all("charge")
-        .into_iter()
+        .each("charge")
         .rev()
         .take(20)
         .map(|one| Row {
@@ -319,7 +316,7 @@ async fn overview(stand_in: web::Data<StandIn>) -> HttpResponse {
             ends: one["refunded"] == true || one["paid"] != true,
         })
         .collect();
-    let events = state.all("event").into_iter().rev().take(30).map(|event| text(&event["type"])).collect();
+    let events = state.each("event").rev().take(30).map(|event| text(&event["type"])).collect();
     drop(state);
     html(&Overview { now: stand_in.clock.now().iso8601(), subscriptions, payments, events })
 }

@@ -133,11 +133,11 @@ pub fn expire(state: &mut State, id: &str) -> Answer<Value> {
 
 /// Ends the visits whose time is over.
 pub fn expire_old(state: &mut State) {
-    for session in state.all("checkout.session") {
-        if session["status"] == "open" && session["expires_at"].as_i64() <= Some(state.now) {
-            // It is open, so it can be expired.
-            let _ = expire(state, &text(&session["id"]));
-        }
+    let is_old = |one: &&Value| one["status"] == "open" && one["expires_at"].as_i64() <= Some(state.now);
+    let old: Vec<String> = state.each("checkout.session").filter(is_old).map(|one| text(&one["id"])).collect();
+    for id in old {
+        // It is open, so it can be expired.
+        let _ = expire(state, &id);
     }
 }
 

@@ -39,7 +39,8 @@ pub struct State {
     pub now: i64,
     made: u64,
     objects: BTreeMap<String, Value>,
-    order: Vec<String>,
+    /// The ids of each kind of object, oldest first.
+    kinds: HashMap<String, Vec<String>>,
     pub cards: HashMap<String, Card>,
     /// Answers by idempotency key.
     pub kept: HashMap<String, Kept>,
@@ -67,9 +68,9 @@ impl State {
 
     /// Keeps an object that has an id.
     pub fn put(&mut self, object: Value) -> Value {
-        let id = object["id"].as_str().unwrap_or_default().to_owned();
+        let [id, kind] = ["id", "object"].map(|name| object[name].as_str().unwrap_or_default().to_owned());
         if self.objects.insert(id.clone(), object.clone()).is_none() {
-            self.order.push(id);
+            self.kinds.entry(kind).or_default().push(id);
         }
         object
     }
@@ -90,7 +91,7 @@ impl State {
 
     pub fn remove(&mut self, id: &str) {
         self.objects.remove(id);
-        self.order.retain(|kept| kept != id);
+        self.kinds.values_mut().for_each(|ids| ids.retain(|kept| kept != id));
     }
 
     /// Changes fields of an object; returns it.
@@ -103,13 +104,12 @@ impl State {
     }
 
     /// All objects of a kind, oldest first.
+    pub fn each(&self, kind: &str) -> impl DoubleEndedIterator<Item = &Value> {
+        self.kinds.get(kind).into_iter().flatten().filter_map(|id| self.objects.get(id))
+    }
+
     pub fn all(&self, kind: &str) -> Vec<Value> {
-        self.order
-            .iter()
-            .filter_map(|id| self.objects.get(id))
-            .filter(|object| object["object"] == kind)
-            .cloned()
-            .collect()
+        self.each(kind).cloned().collect()
     }
 
     /// A page of a list, newest first, as Stripe cuts it.
@@ -118,18 +118,13 @@ impl State {
         if !(1..=100).contains(&limit) {
             return Err(Fault::invalid("Invalid limit: must be between 1 and 100", "limit"));
         }
-        let mut all = self.all(kind);
-        all.reverse();
-        all.retain(fits);
+        let mut fitting = self.each(kind).rev().filter(|object| fits(object));
         if let Some(after) = params.text("starting_after") {
-            let at = all.iter().position(|object| object["id"] == after);
-            let at = at.ok_or_else(|| Fault::no_such_param(kind, after, "starting_after"))?;
-            all.drain(..=at);
+            let found = fitting.find(|object| object["id"] == after);
+            found.ok_or_else(|| Fault::no_such_param(kind, after, "starting_after"))?;
         }
-        let limit = usize::try_from(limit).unwrap_or(10);
-        let has_more = all.len() > limit;
-        all.truncate(limit);
-        Ok(json!({"object": "list", "url": url, "has_more": has_more, "data": all}))
+        let page: Vec<&Value> = fitting.by_ref().take(usize::try_from(limit).unwrap_or(10)).collect();
+        Ok(json!({"object": "list", "url": url, "data": page, "has_more": fitting.next().is_some()}))
     }
 
     /// Puts objects in the place of their ids, where that was asked for.

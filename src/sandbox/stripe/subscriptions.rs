@@ -15,7 +15,7 @@ pub fn is_live(subscription: &Value) -> bool {
 }
 
 pub fn live_of(state: &State, customer: &str) -> Vec<String> {
-    let all = state.all("subscription").into_iter();
+    let all = state.each("subscription");
     all.filter(|one| one["customer"] == customer && is_live(one)).map(|one| text(&one["id"])).collect()
 }
 
@@ -316,9 +316,8 @@ pub fn pass_time(state: &mut State, until: i64) {
     // Bounded: a subscription that renews daily for a lifetime stays below.
     for _ in 0..100_000 {
         let next = state
-            .all("subscription")
-            .into_iter()
-            .filter_map(|one| due(state, &one).map(|(at, what)| (at, text(&one["id"]), what)))
+            .each("subscription")
+            .filter_map(|one| due(state, one).map(|(at, what)| (at, text(&one["id"]), what)))
             .filter(|(at, ..)| *at <= until)
             .min_by_key(|(at, ..)| *at);
         let Some((at, id, what)) = next else { break };
