@@ -259,9 +259,11 @@ mod tests {
         let elsewhere = SubscriptionFacts { tier: None, ..subscription("active") };
         for (given, at, wanted) in [
             (subscription("active"), 29, (paid, Reason::Paid, Some(day(30)))),
+            (subscription("active"), 30, (paid, Reason::Renewing, Some(day(37)))),
             (subscription("active"), 36, (paid, Reason::Renewing, Some(day(37)))),
             (subscription("active"), 37, (free, Reason::GraceOver, Some(day(37)))),
             (subscription("trialing"), 5, (paid, Reason::Trial, Some(day(30)))),
+            (subscription("trialing"), 30, (paid, Reason::Renewing, Some(day(37)))),
             (ending.clone(), 29, (paid, Reason::Ending, Some(day(30)))),
             (ending, 30, (free, Reason::Ended, Some(day(30)))),
             (behind.clone(), 36, (paid, Reason::Grace, Some(day(37)))),
@@ -296,6 +298,26 @@ mod tests {
     fn a_price_of_nothing_is_complimentary() {
         let free_of_charge = SubscriptionFacts { amount_minor: 0, ..subscription("active") };
         assert_eq!(judged(free_of_charge, 1).0, Status::Comped);
+    }
+
+    #[test]
+    fn the_first_verdict_is_the_one_that_counts() {
+        let of = |id: &str, amount_minor, end| SubscriptionFacts {
+            id: id.to_owned(),
+            amount_minor,
+            period_end: day(end),
+            ..subscription("active")
+        };
+        let for_ever = CompFacts { tier: tier(), until: None, ended_at: None };
+        let ended =
+            SubscriptionFacts { status: "canceled".to_owned(), ended_at: Some(day(90)), ..of("ended", 900, 90) };
+        let unpaid = SubscriptionFacts { status: "unpaid".to_owned(), ..of("unpaid", 900, 90) };
+        let all = [unpaid, of("given", 0, 80), of("short", 500, 20), of("long", 500, 40), ended];
+        let access = access(&all, &[for_ever], Duration::ZERO, day(1));
+        let order: Vec<Option<&str>> = access.verdicts.iter().map(|verdict| verdict.subscription.as_deref()).collect();
+        // What gives access before what does not, what is paid before what is given, the longest first.
+        assert_eq!(order, [Some("ended"), Some("long"), Some("short"), None, Some("given"), Some("unpaid")]);
+        assert_eq!(access.ends_at(), Some(day(20)));
     }
 
     #[test]

@@ -240,12 +240,8 @@ fn put_card(conn: &mut Conn, known: &customers::Customer, reading: &Reading) -> 
     let id = method.map(|method| method.id.clone());
     let (last4, year, month) =
         (card.map(|card| card.last4.clone()), card.map(|card| card.exp_year), card.map(|card| card.exp_month));
-    let is_same = known.is_deleted == reading.customer.deleted
-        && known.card_id == id
-        && known.card_last4 == last4
-        && known.card_exp_year == year
-        && known.card_exp_month == month;
-    if is_same {
+    let before = (known.is_deleted, &known.card_id, &known.card_last4, known.card_exp_year, known.card_exp_month);
+    if before == (reading.customer.deleted, &id, &last4, year, month) {
         return Ok(false);
     }
     diesel::update(stripe_customers::table.find(&known.id))

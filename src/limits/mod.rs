@@ -201,6 +201,39 @@ mod tests {
     }
 
     #[test]
+    fn a_window_begins_after_its_first_moment() {
+        let (short, long) = (Window::new(60, 2), Window::new(600, 10));
+        let mut history = History::default();
+        for second in [0, 30, 60] {
+            assert_eq!(history.admit(&[short, long], at(second)), Verdict::Admitted);
+        }
+        // The one of second 0 is over, and the one of second 30 holds the place.
+        assert_eq!(history.admit(&[short, long], at(60)), Verdict::Refused { retry_after: Duration::from_secs(30) });
+        // What no window looks at any more is not kept.
+        assert_eq!(history.admit(&[long], at(600)), Verdict::Admitted);
+        assert_eq!(history.0, [30, 60, 600].map(|second| (at(second).millis(), 1)));
+    }
+
+    #[test]
+    fn a_budget_that_was_made_smaller_waits_for_as_many_as_are_too_many() {
+        let history = History([0, 10, 20].map(|second| (at(second).millis(), 1)).to_vec());
+        assert_eq!(history.wait(Window::new(60, 2), at(30)), Some(Duration::from_secs(40)));
+    }
+
+    #[test]
+    fn entries_are_merged_when_there_are_too_many() {
+        let wide = Window::new(3600, 100_000);
+        let mut history = History::default();
+        for _ in 0..MOST_ENTRIES {
+            history.admit(&[wide], at(0));
+        }
+        assert_eq!(history.0.len(), MOST_ENTRIES);
+        history.admit(&[wide], at(1));
+        assert_eq!(history.0.len(), MOST_ENTRIES / 2 + 1);
+        assert_eq!(history.0[0], (1, 2), "two stand at the later of their times");
+    }
+
+    #[test]
     fn a_row_stays_small_and_reads_back() {
         let mut history = History::default();
         let wide = Window::new(3600, 100_000);

@@ -195,6 +195,7 @@ story! {
         world.clock.advance(Duration::from_secs(86_400 * 8));
         world.restart().await;
         world.until("the janitor came", async |world| world.count("magic_links", "1 = 1").await == 0).await;
+        world.until("no budget holds anything", async |world| world.count("rate_limits", "1 = 1").await == 0).await;
         world.until("the outbox is tidy", async |world| world.count("outbox", "1 = 1").await == 0).await;
     }
 }

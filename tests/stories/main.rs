@@ -18,6 +18,7 @@ mod mailing;
 mod members_api;
 mod members_of_staff;
 mod money;
+mod outbox;
 mod pages_of_staff;
 mod paying;
 mod permutations;

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use readership::billing::stripe::api_version;
+use readership::members;
+use readership::members::address::EmailAddress;
 use serde_json::{Value, json};
 
 use crate::paying;
@@ -201,6 +203,57 @@ paying! {
         shop.until("the inbox is empty", async |world| world.count("stripe_events", "state = 'waiting'").await == 0).await;
         shop.outbox_settles().await;
         assert_eq!((shop.mailbox.count(), shop.count("billing_notices", "1 = 1").await), (mails, dump));
+    }
+}
+
+paying! {
+    /// One account may serve several sites. Whoever was given a plan in Stripe's dashboard with our mark on it is
+    /// taken in; the readers of other sites are not.
+    async fn customers_made_elsewhere_are_taken_in_when_they_carry_our_mark(shop: Shop, with |settings| {
+        settings.billing.retries = 0;
+    }) {
+        let ada = shop.payer("ada@reader.test", GOOD).await;
+        let bob = shop.member("bob@reader.test").await;
+        shop.settles().await;
+        let (made, price) = (shop.stripe.all("customer")[0].clone(), shop.stripe.all("price")[0]["id"].clone());
+        let ours = format!("metadata[readership_site]={}", made["metadata"]["readership_site"].as_str().unwrap());
+        let theirs = "metadata[readership_site]=of-another-site";
+        let address = EmailAddress::parse("bob@reader.test").unwrap();
+        let id = shop.app().db.write(move |conn| members::find_by_email(conn, &address)).await.unwrap().unwrap();
+        let member = format!("metadata[readership_member]={id}");
+        let subscribes = |mark: &str, whose: &str| {
+            let customer = shop.stripe.call("POST", "/v1/customers", &format!("email=x%40reader.test&{mark}"));
+            let customer = customer["id"].as_str().unwrap().to_owned();
+            let card = shop.stripe.call("POST", "/v1/payment_methods/pm_card_visa/attach", &format!("customer={customer}"));
+            let form = format!(
+                "customer={customer}&items[0][price]={}&default_payment_method={}&{whose}",
+                price.as_str().unwrap(), card["id"].as_str().unwrap(),
+            );
+            let begun = shop.stripe.call("POST", "/v1/subscriptions", &form);
+            assert_eq!(begun["status"], "active", "{begun}");
+            customer
+        };
+        let known = async |customer: &str| shop.count("stripe_customers", &format!("id = '{customer}'")).await;
+
+        let of_bob = subscribes(&format!("{ours}&{member}"), "");
+        let by_its_plan = subscribes("", &ours);
+        let strangers = [subscribes("", ""), subscribes(theirs, theirs)];
+        shop.settles().await;
+        assert_eq!((known(&of_bob).await, known(&by_its_plan).await), (1, 1));
+        assert_eq!((known(&strangers[0]).await, known(&strangers[1]).await), (0, 0));
+        assert_eq!((shop.access(&bob, "gold").await, shop.access(&ada, "gold").await), (204, 204));
+
+        // Stripe does not answer when it is asked whose somebody is: it is asked again, later.
+        shop.stripe.orders.give(|wishes| wishes.own_fault = 100);
+        let late = subscribes(&ours, "");
+        shop.until("it was tried", async |world| world.count("stripe_events", "state = 'waiting' AND attempts > 0").await > 0).await;
+        assert_eq!(known(&late).await, 0);
+        shop.stripe.orders.give(|wishes| wishes.own_fault = 0);
+        shop.until("it is taken in", async |world| {
+            world.clock.advance(Duration::from_secs(600));
+            world.count("stripe_customers", &format!("id = '{late}'")).await == 1
+        })
+        .await;
     }
 }
 

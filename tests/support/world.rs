@@ -194,7 +194,7 @@ impl World {
     }
 
     /// Counts rows, by a condition in SQL that both databases understand.
-    pub async fn count(&self, table: &'static str, condition: &'static str) -> i64 {
+    pub async fn count(&self, table: &str, condition: &str) -> i64 {
         use diesel::RunQueryDsl;
         #[derive(diesel::QueryableByName)]
         struct Count {
