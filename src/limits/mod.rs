@@ -224,13 +224,13 @@ mod tests {
     fn entries_are_merged_when_there_are_too_many() {
         let wide = Window::new(3600, 100_000);
         let mut history = History::default();
-        for _ in 0..MOST_ENTRIES {
-            history.admit(&[wide], at(0));
+        for millis in 0..MOST_ENTRIES as u64 {
+            history.admit(&[wide], at(0).plus(Duration::from_millis(millis)));
         }
         assert_eq!(history.0.len(), MOST_ENTRIES);
         history.admit(&[wide], at(1));
         assert_eq!(history.0.len(), MOST_ENTRIES / 2 + 1);
-        assert_eq!(history.0[0], (1, 2), "two stand at the later of their times");
+        assert_eq!(history.0[0], (at(0).millis() + 1, 2), "two stand at the later of their times");
     }
 
     #[test]
