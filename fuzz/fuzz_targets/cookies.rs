@@ -1,27 +1,14 @@
 //! Bodies of forms and header fields.
 #![no_main]
 
-use std::sync::OnceLock;
-
 use actix_web::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use actix_web::test::TestRequest;
 use libfuzzer_sys::fuzz_target;
-use readership::config::{DatabaseUrl, Settings};
 use readership::texts::Language;
 use readership::web::body::Form;
 use readership::web::cookies::CookieKind;
 use readership::web::{language, origin};
-use url::Url;
-
-fn settings() -> &'static Settings {
-    static SETTINGS: OnceLock<Settings> = OnceLock::new();
-    SETTINGS.get_or_init(|| {
-        let base = Url::parse("https://members.site.test/").unwrap();
-        let mut settings = Settings::new(base, DatabaseUrl::Sqlite("nowhere.db".into()), "/nowhere".into());
-        settings.site_url = Url::parse("https://www.site.test/").unwrap();
-        settings
-    })
-}
+use readership_fuzz::settings;
 
 fn with(name: HeaderName, value: &HeaderValue) -> HeaderMap {
     let mut headers = HeaderMap::new();

@@ -2,28 +2,15 @@
 //! went in (`reliability.md` I4, I5, I8, B7).
 #![no_main]
 
-use std::sync::OnceLock;
-
 use libfuzzer_sys::fuzz_target;
 use mail_parser::MessageParser;
 use readership::clock::Timestamp;
-use readership::config::{DatabaseUrl, Settings};
 use readership::ids::OutboxId;
 use readership::mail::letters::{Button, Letter, List};
 use readership::mail::message::compose;
 use readership::mail::outbox::Claimed;
 use readership::texts::Language;
-use url::Url;
-
-fn settings() -> &'static Settings {
-    static SETTINGS: OnceLock<Settings> = OnceLock::new();
-    SETTINGS.get_or_init(|| {
-        let base = Url::parse("https://members.site.test/").unwrap();
-        let mut settings = Settings::new(base, DatabaseUrl::Sqlite("nowhere.db".into()), "/nowhere".into());
-        settings.mail_from = "REX Wire <wire@rexwire.test>".parse().ok();
-        settings
-    })
-}
+use readership_fuzz::settings;
 
 fn claimed(now: Timestamp) -> Claimed {
     Claimed {

@@ -1,6 +1,6 @@
 //! The description of the interface (OpenAPI 3.1), made from the very list that is served.
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
@@ -23,8 +23,7 @@ pub fn document(base: &str) -> Value {
         add(&mut paths, &mut kinds, one.path, one.verb, &one.about);
     }
     for address in admin::routes::all() {
-        let verb = if address.method == Method::GET { Verb::Get } else { Verb::Post };
-        add(&mut paths, &mut kinds, address.path, verb, &address.about());
+        add(&mut paths, &mut kinds, address.path, address.verb, &address.about());
     }
     json!({
         "openapi": "3.1.0",

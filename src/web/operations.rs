@@ -35,7 +35,8 @@ impl Verb {
         }
     }
 
-    fn route(self) -> Route {
+    /// A route that this method reaches.
+    pub fn route(self) -> Route {
         use actix_web::guard;
         let route = web::route();
         match self {

@@ -43,7 +43,7 @@ fn coded() -> Vec<(String, String, Vec<String>, bool)> {
                 Needs::Right(right) => (roles(right), false),
                 Needs::Fresh(right) => (roles(right), true),
             };
-            (address.method.to_string(), format!("{}/", address.path), who, proof)
+            (address.verb.name().to_uppercase(), format!("{}/", address.path), who, proof)
         })
         .collect()
 }

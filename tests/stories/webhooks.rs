@@ -211,6 +211,7 @@ paying! {
     /// taken in; the readers of other sites are not.
     async fn customers_made_elsewhere_are_taken_in_when_they_carry_our_mark(shop: Shop, with |settings| {
         settings.billing.retries = 0;
+        settings.billing.breaker_s = 1;
     }) {
         let ada = shop.payer("ada@reader.test", GOOD).await;
         let bob = shop.member("bob@reader.test").await;
