@@ -179,3 +179,118 @@ impl State {
         newsletters
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::present::tests::somebody;
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::ids::NewsletterId;
+
+    const ADA: Sha256 = [1; 32];
+    const BOB: Sha256 = [2; 32];
+
+    fn put(kept: &Kept, session: Sha256, ticket: Ticket) {
+        kept.put(session, somebody(Timestamp::from_millis(0)), ticket);
+    }
+
+    fn forgets(kept: &Kept, sessions: &[Sha256]) {
+        let keys: Vec<Vec<u8>> = sessions.iter().map(|session| session.to_vec()).collect();
+        kept.forget(Changed::Keys(&keys));
+    }
+
+    #[test]
+    fn what_is_put_is_there_until_it_changes() {
+        let kept = Kept::new(100);
+        put(&kept, ADA, kept.ticket());
+        put(&kept, BOB, kept.ticket());
+        assert!(kept.get(&ADA).is_some() && kept.get(&BOB).is_some());
+        forgets(&kept, &[ADA]);
+        assert!(kept.get(&ADA).is_none() && kept.get(&BOB).is_some());
+        kept.forget(Changed::Everything);
+        assert!(kept.get(&BOB).is_none());
+        put(&kept, BOB, kept.ticket());
+        assert!(kept.get(&BOB).is_some());
+    }
+
+    /// Somebody reads, signs out meanwhile, and what was read before must not come back.
+    #[test]
+    fn what_changed_since_it_was_read_is_not_kept() {
+        let kept = Kept::new(100);
+        let ticket = kept.ticket();
+        forgets(&kept, &[ADA]);
+        put(&kept, ADA, ticket);
+        assert!(kept.get(&ADA).is_none());
+        // Of others it does not matter.
+        put(&kept, BOB, ticket);
+        assert!(kept.get(&BOB).is_some());
+        // What was read since then is as it is.
+        let later = kept.ticket();
+        put(&kept, ADA, later);
+        assert!(kept.get(&ADA).is_some());
+        kept.forget(Changed::Everything);
+        put(&kept, BOB, later);
+        assert!(kept.get(&BOB).is_none());
+    }
+
+    /// Only so many changes are remembered; whoever began to read before those is not kept.
+    #[test]
+    fn a_reading_older_than_what_is_remembered_is_not_kept() {
+        let number = |number: usize| -> Sha256 {
+            let mut session = [0; 32];
+            session[..8].copy_from_slice(&number.to_be_bytes());
+            session
+        };
+        let kept = Kept::new(100);
+        let before = kept.ticket();
+        (0..RECENT).for_each(|one| forgets(&kept, &[number(one)]));
+        put(&kept, ADA, before);
+        assert!(kept.get(&ADA).is_some(), "every change since is still remembered");
+        assert_eq!(kept.0.read().unwrap().recent.len(), RECENT);
+        forgets(&kept, &[BOB]);
+        assert_eq!(kept.0.read().unwrap().recent.len(), RECENT);
+        put(&kept, number(0), before);
+        assert!(kept.get(&number(0)).is_none(), "its own change was the oldest, and is remembered no more");
+        put(&kept, number(9_999), before);
+        assert!(kept.get(&number(9_999)).is_none(), "nobody can say whether it changed");
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let kept = Kept::new(4);
+        let sessions: Vec<Sha256> = (0..6).map(|number| [number; 32]).collect();
+        for session in &sessions[..4] {
+            put(&kept, *session, kept.ticket());
+        }
+        assert!(sessions[..4].iter().all(|session| kept.get(session).is_some()));
+        put(&kept, sessions[4], kept.ticket());
+        let there: Vec<bool> = sessions.iter().map(|session| kept.get(session).is_some()).collect();
+        assert_eq!(there, [false, false, true, true, true, false]);
+    }
+
+    #[test]
+    fn lists_in_common_are_held_once() {
+        let list = |number: i32| -> Arc<[Newsletter]> {
+            Arc::from(vec![Newsletter {
+                id: NewsletterId::edge(Timestamp::from_millis(i64::from(number))),
+                uuid: uuid::Uuid::nil(),
+                name: "REX Wire".to_owned(),
+                slug: "rex-wire".to_owned(),
+                description: None,
+                subscribe_on_signup: true,
+                sort_order: number,
+            }])
+        };
+        let kept = Kept::new(1_000);
+        let with = |session: u8, number| {
+            let mut present = somebody(Timestamp::from_millis(0));
+            present.newsletters = list(number);
+            kept.put([session; 32], present, kept.ticket()).newsletters.clone()
+        };
+        assert!(Arc::ptr_eq(&with(1, 7), &with(2, 7)));
+        for number in 0..200 {
+            with(3, number);
+        }
+        assert_eq!(kept.0.read().unwrap().lists.len(), LISTS);
+    }
+}

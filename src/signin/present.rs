@@ -257,8 +257,69 @@ fn find(conn: &mut Conn, session: &Sha256) -> DbResult<Option<Present>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Somebody whose session was last used at a moment.
+    pub fn somebody(last_used_at: Timestamp) -> Present {
+        let member = MemberRow {
+            uuid: Uuid::nil(),
+            email: "ada@reader.test".to_owned(),
+            name: None,
+            expertise: None,
+            enable_comment_notifications: true,
+            enable_updates: None,
+            created_at: last_used_at,
+            language: None,
+            suppressed: None,
+        };
+        Present {
+            id: MemberId::new(last_used_at),
+            member,
+            newsletters: Arc::default(),
+            billing: None,
+            signed_in_at: last_used_at,
+            last_used_at,
+            is_of_staff: false,
+            tokens: SignedTokens::default(),
+        }
+    }
+
+    #[test]
+    fn a_use_is_written_down_when_the_last_one_is_old() {
+        let (lifetimes, now) = (Lifetimes::default(), Timestamp::from_millis(0));
+        let touch = seconds(lifetimes.session_touch_s);
+        assert!(!somebody(now).needs_touch(&lifetimes, now.plus(touch).minus(Duration::from_millis(1))));
+        assert!(somebody(now).needs_touch(&lifetimes, now.plus(touch)));
+    }
+
+    #[test]
+    fn a_token_is_handed_out_again_for_half_its_life() {
+        let (signed, life, now) = (SignedToken::default(), Duration::from_secs(600), Timestamp::from_millis(0));
+        let get = |kid: &str, life, after: u64, token: &str| {
+            let at = now.plus(Duration::from_secs(after));
+            signed.get_or_sign(kid, life, at, || Ok::<_, ()>(token.to_owned())).unwrap().to_string()
+        };
+        assert_eq!(get("one", life, 0, "first"), "first");
+        assert_eq!(get("one", life, 299, "second"), "first");
+        assert_eq!(get("one", life, 300, "third"), "third");
+        assert_eq!(get("two", life, 301, "of another key"), "of another key");
+        assert_eq!(get("two", life, 302, "not signed"), "of another key");
+        // The life of tokens was made shorter than what is left of this one.
+        assert_eq!(get("two", Duration::from_secs(60), 303, "short"), "short");
+        assert_eq!(get("two", Duration::from_secs(60), 303, "not signed"), "short");
+    }
+
+    #[test]
+    fn a_token_is_kept_while_as_much_is_left_as_tokens_live() {
+        let (signed, now) = (SignedToken::default(), Timestamp::from_millis(0));
+        let get = |life: u64, token: &str| {
+            signed.get_or_sign("one", Duration::from_secs(life), now, || Ok::<_, ()>(token.to_owned())).unwrap()
+        };
+        assert_eq!(&*get(600, "first"), "first");
+        assert_eq!(&*get(300, "not signed"), "first");
+        assert_eq!(&*get(299, "second"), "second");
+    }
 
     #[test]
     fn a_session_ends_by_rest_and_by_age() {

@@ -171,6 +171,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn takes_addresses_up_to_their_length() {
+        let of_length = |length: usize| format!("/{}", "a".repeat(length - 1));
+        assert!(ReturnTo::parse(&of_length(2_048), &settings()).is_some());
+        assert!(ReturnTo::parse(&of_length(2_049), &settings()).is_none());
+    }
+
     /// The corpus of T12.
     #[test]
     fn goes_nowhere_else() {

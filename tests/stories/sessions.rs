@@ -126,9 +126,12 @@ story! {
         world.clock.advance(29 * DAY);
         assert!(ada.record().await.is_some());
         world.clock.advance(29 * DAY);
+        world.tidies().await;
         assert!(ada.record().await.is_some(), "use keeps it alive");
         world.clock.advance(31 * DAY);
         assert!(ada.record().await.is_none());
+        world.tidies().await;
+        assert_eq!(world.count("sessions", "1 = 1").await, 0);
     }
 }
 
@@ -139,8 +142,12 @@ story! {
             world.clock.advance(20 * DAY);
             assert!(ada.record().await.is_some());
         }
+        world.tidies().await;
+        assert_eq!(world.count("sessions", "1 = 1").await, 1);
         world.clock.advance(21 * DAY);
         assert!(ada.record().await.is_none());
+        world.tidies().await;
+        assert_eq!(world.count("sessions", "1 = 1").await, 0);
     }
 }
 
@@ -152,6 +159,7 @@ story! {
             world.restart().await;
             assert_eq!(ada.record().await.unwrap()["email"], "ada@example.org");
         }
+        assert_eq!(world.count("signing_keys", "1 = 1").await, 1, "tokens stay good too");
     }
 }
 

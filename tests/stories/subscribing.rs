@@ -44,7 +44,9 @@ story! {
         world.member("ada@example.org").await;
         let ada = world.visitor();
         ada.asks("subscribe", "ada@example.org").await.lands_on("members-pending");
+        let consents = world.count("consents", "1 = 1").await;
         ada.opens(&world.nth_link("ada@example.org", 2).await).await.lands_on("members-already");
+        assert_eq!(world.count("consents", "1 = 1").await, consents, "nothing was agreed to anew");
     }
 }
 
@@ -60,6 +62,7 @@ story! {
         let names: Vec<String> = ada.record().await.unwrap()["newsletters"].as_array().unwrap().iter()
             .map(|list| list["name"].as_str().unwrap().to_owned()).collect();
         assert_eq!(names, ["REX Wire", "Sunday"]);
+        assert_eq!(world.count("consents", "1 = 1").await, 2, "one for each");
     }
 }
 
