@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""F27: every secret that went over the wire is looked for in the database, its log, a backup, the program's log and
-its metrics. None of them is there. What the process holds in its memory is not looked at."""
+"""F27: every secret that went over the wire is looked for in the database, its log, a backup, the program's log, its
+metrics, and what it leaves behind when it crashes. None of them is there."""
 
 import json
 import re
+import signal
+import subprocess
+import time
 
 from kit.client import Client
 from kit.program import Program, free_port
@@ -11,11 +14,29 @@ from kit.report import experiment
 from kit.sink import Sink, code_of, link_of
 
 
+# Whatever crashes leaves a core in the folder it was started in.
+CRASHES = ["bash", "-c", 'ulimit -c unlimited; cd "$0"; exec "$@"']
+
+
+def leaves_cores(folder):
+    """Whether this machine writes the core of a program that crashes where it was started."""
+    crashing = subprocess.Popen([*CRASHES, str(folder), "sleep", "60"])
+    time.sleep(0.2)
+    crashing.send_signal(signal.SIGSEGV)
+    crashing.wait()
+    cores = list(folder.glob("core*"))
+    for core in cores:
+        core.unlink()
+    return bool(cores)
+
+
 def run(options):
     secrets, broken = {}, []
     metrics = free_port()
     with Sink() as sink, Program(sink.port, LIMITS_ADDRESS_GAP_S=0, METRICS_LISTEN=f"127.0.0.1:{metrics}") as program:
         program.settings["READERSHIP_LOG"] = "debug"
+        writes_cores = leaves_cores(program.folder)
+        program.before = [*CRASHES, str(program.folder)]
         program.start()
         for number in range(options.flows):
             address = f"canary{number}@reader.test"
@@ -54,6 +75,9 @@ def run(options):
         done = program.run("backup", str(backup))
         if done.returncode:
             broken.append(f"no backup: {done.stderr[-200:]}")
+        program.process.send_signal(signal.SIGSEGV)
+        if program.process.wait(30) != -signal.SIGSEGV:
+            broken.append("it did not crash")
         places = {name.name: name.read_bytes() for name in program.folder.iterdir()
                   if name.is_file() and name.suffix != ".key"}
         # What is printed for whoever starts it is no log.
@@ -66,7 +90,7 @@ def run(options):
         for number in range(options.flows):
             if f"canary{number}@reader.test".encode() in places["log"]:
                 broken.append("an address stands in the log")
-    return {"secrets": len(secrets), "places": sorted(places), "log_bytes": len(places["log"]), "broken": broken}
+    return {"secrets": len(secrets), "cores_are_written_here": writes_cores, "places": sorted(places), "log_bytes": len(places["log"]), "broken": broken}
 
 
 experiment("F27", "no secret is kept in clear", run, [("--flows", {"type": int, "default": 50})])

@@ -90,5 +90,6 @@ mod tests {
         assert_eq!(network("2001:db8:1:2::1").truncated(), "2001:db8:1::/48");
         assert_eq!(network("192.0.2.77").truncated(), "192.0.2.0/24");
         assert!(network("::1").is_loopback() && network("127.0.0.1").is_loopback());
+        assert!(!network("2001:db8::1").is_loopback() && !network("192.0.2.1").is_loopback());
     }
 }

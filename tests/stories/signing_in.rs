@@ -47,6 +47,24 @@ story! {
 }
 
 story! {
+    /// Two asked-for links of one sign-up: the second finds an account, and changes nothing of it.
+    async fn the_second_link_of_a_sign_up_signs_in(world: World) {
+        let ada = world.visitor();
+        ada.asks("signup", "ada@example.org").await;
+        let first = world.nth_link("ada@example.org", 1).await;
+        ada.asks("signup", "ada@example.org").await;
+        let second = world.nth_link("ada@example.org", 2).await;
+        ada.opens(&first).await.lands_on("members-signup-ok");
+        let lists = async || world.count("newsletter_subscriptions", "1 = 1").await;
+        assert_eq!(lists().await, 1);
+        world.app().db.write(|conn| readership::db::execute(conn, "DELETE FROM newsletter_subscriptions")).await.unwrap();
+        ada.opens(&second).await.lands_on("members-signin-ok");
+        assert_eq!(lists().await, 0, "whoever left a list is not put on it again");
+        assert_eq!(world.count("members", "1 = 1").await, 1);
+    }
+}
+
+story! {
     async fn a_browser_that_is_signed_in_as_somebody_else_is_asked(world: World) {
         let bob = world.member("bob@example.org").await;
         world.member("ada@example.org").await;

@@ -59,11 +59,13 @@ story! {
         let (desk, phone) = (world.visitor(), world.visitor());
         let number = number_of(&waits(&desk, "ada@example.org").await);
         let link = world.nth_link("ada@example.org", 2).await;
-        for _ in 0..3 {
+        for tried in 0..3 {
+            assert!(phone.opens(&link).await.body.contains("name=\"number\""), "after {tried} tries");
             let answer = lets_in(&world, &phone, &link, &another(&number)).await;
             assert_eq!(answer.status, 422);
             assert!(answer.body.contains("do not go on"), "{}", answer.body);
         }
+        assert!(!phone.opens(&link).await.body.contains("name=\"number\""), "there is no further try");
         let late = lets_in(&world, &phone, &link, &number).await;
         assert!(!late.body.contains("Sign in where I asked"), "{}", late.body);
         assert_eq!(desk.get("members/waiting/").await.status, 200);

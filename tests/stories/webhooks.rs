@@ -247,7 +247,13 @@ paying! {
         // Stripe does not answer when it is asked whose somebody is: it is asked again, later.
         shop.stripe.orders.give(|wishes| wishes.own_fault = 100);
         let late = subscribes(&ours, "");
-        shop.until("it was tried", async |world| world.count("stripe_events", "state = 'waiting' AND attempts > 0").await > 0).await;
+        let told = i64::try_from(shop.stripe.all("event").len()).unwrap();
+        shop.until("each event was tried in vain", async |world| {
+            world.count("stripe_events", "1 = 1").await == told
+                && world.count("stripe_events", "state = 'waiting' AND outcome IS NULL").await == 0
+                && world.count("stripe_events", "state = 'waiting'").await > 0
+        })
+        .await;
         assert_eq!(known(&late).await, 0);
         shop.stripe.orders.give(|wishes| wishes.own_fault = 0);
         shop.until("it is taken in", async |world| {
