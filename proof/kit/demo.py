@@ -197,7 +197,7 @@ class Demo:
         while time.monotonic() < end:
             told = {row[0] for row in self.rows("SELECT id FROM stripe_events")}
             if all(event["id"] in told for event in self.all("/v1/events")):
-                return self.settles()
+                return self.settles(max(120, within))
             time.sleep(3)
         return False
 

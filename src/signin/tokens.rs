@@ -163,11 +163,48 @@ pub fn verify_identity(ring: &KeyRing, base: &Url, token: &str, now: Timestamp) 
     // Times are compared with our own clock, below.
     validation.validate_exp = false;
     let claims = jsonwebtoken::decode::<Identity>(token, &key.decoding, &validation).ok()?.claims;
-    let now = now.seconds();
-    let good = claims.scope == IDENTITY_SCOPE
-        && claims.kid == key.kid
-        && claims.iat <= now + SKEW_S
-        && claims.iat < claims.exp
-        && now < claims.exp;
-    good.then_some(claims)
+    claims.holds(&key.kid, now.seconds()).then_some(claims)
+}
+
+impl Identity {
+    /// What a signature alone does not say: that it is a token of this kind, of this key, of this time.
+    fn holds(&self, kid: &str, now: i64) -> bool {
+        self.scope == IDENTITY_SCOPE
+            && self.kid == kid
+            && self.iat <= now + SKEW_S
+            && self.iat < self.exp
+            && now < self.exp
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_claim_counts() {
+        let good = || Identity {
+            sub: "ada@reader.test".to_owned(),
+            member_id: String::new(),
+            kid: "key".to_owned(),
+            scope: IDENTITY_SCOPE.to_owned(),
+            jti: Uuid::nil(),
+            iat: 1_000,
+            exp: 1_600,
+            aud: String::new(),
+            iss: String::new(),
+        };
+        for now in [1_000, 1_599, 1_000 - SKEW_S] {
+            assert!(good().holds("key", now), "{now}");
+        }
+        for now in [1_600, 2_000, 1_000 - SKEW_S - 1] {
+            assert!(!good().holds("key", now), "{now}");
+        }
+        assert!(!good().holds("another key", 1_000));
+        assert!(!Identity { scope: ENTITLEMENT_SCOPE.to_owned(), ..good() }.holds("key", 1_000));
+        assert!(!Identity { kid: "another key".to_owned(), ..good() }.holds("key", 1_000));
+        // One that ends when it begins was never good.
+        assert!(!Identity { iat: 1_010, exp: 1_010, ..good() }.holds("key", 1_000));
+        assert!(!Identity { iat: 1_020, exp: 1_010, ..good() }.holds("key", 1_000));
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use readership::members::{self, NewMember, address::EmailAddress};
 use serde_json::json;
 
 use crate::story;
@@ -118,9 +119,40 @@ story! {
         ada.presses("members/", &world.newest_link("a0@example.org").await).await.lands_on("members-subscribe-ok");
         ada.asks("signin", "a0@example.org").await;
         world.nth_mail("a0@example.org", 2).await;
+        // And join further lists.
+        ada.asks("subscribe", "a0@example.org").await;
+        world.nth_mail("a0@example.org", 3).await;
         world.clock.advance(Duration::from_secs(3_601));
         world.visitor().asks("subscribe", "b@example.org").await;
         world.nth_mail("b@example.org", 1).await;
+    }
+}
+
+story! {
+    /// A hundredth of the members an hour, where that is more than the fixed budget.
+    async fn a_large_site_has_a_larger_budget(world: World, with |settings| settings.limits.site_unconfirmed_per_hour = 1) {
+        let now = world.clock.now();
+        world.app().db.write(move |conn| (0..300).try_for_each(|number| {
+            let email = EmailAddress::parse(&format!("member{number}@example.org")).unwrap();
+            let new = NewMember { email: &email, name: None, source_page: None, referrer: None, attribution: None, language: None };
+            members::create(conn, &new, now).map(drop)
+        })).await.unwrap();
+        for number in 0..8 {
+            world.visitor().asks("subscribe", &format!("a{number}@example.org")).await.lands_on("members-pending");
+        }
+        assert_eq!(world.count("outbox", "1 = 1").await, 3);
+    }
+}
+
+story! {
+    async fn mails_to_one_address_keep_their_distance(world: World, with |settings| settings.limits.address_gap_s = 60) {
+        for _ in 0..3 {
+            world.visitor().asks("subscribe", "ada@example.org").await.lands_on("members-pending");
+        }
+        assert_eq!(world.count("outbox", "1 = 1").await, 1);
+        world.clock.advance(Duration::from_secs(61));
+        world.visitor().asks("subscribe", "ada@example.org").await;
+        assert_eq!(world.count("outbox", "1 = 1").await, 2);
     }
 }
 
