@@ -12,16 +12,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 pub struct Plan {
     pub connections: usize,
     pub time: Duration,
+    /// Before anything is counted.
+    pub warm_up: Duration,
 }
 
 impl Plan {
+    pub fn new(connections: usize, time: Duration) -> Self {
+        Self { connections, time, warm_up: Duration::from_secs(1) }
+    }
+
     pub fn half(self) -> Self {
         Self { time: self.time / 2, ..self }
     }
 
-    /// For what ends by itself.
-    pub fn for_long(self) -> Self {
-        Self { time: Duration::from_secs(60), ..self }
+    /// For what ends by itself: all of it counts.
+    pub fn to_the_end(self) -> Self {
+        Self { time: Duration::from_secs(60), warm_up: Duration::ZERO, ..self }
     }
 }
 
@@ -61,8 +67,7 @@ pub fn run(port: u16, plan: Plan, request: impl FnMut() -> Option<Vec<u8>>, stat
     local.block_on(&runtime, async {
         let next = RefCell::new(request);
         let (latencies, end) = (RefCell::new(Vec::with_capacity(1 << 20)), Cell::new(None));
-        // A second to warm up, not counted.
-        let warm = Instant::now() + Duration::from_secs(1);
+        let warm = Instant::now() + plan.warm_up;
         let until = warm + plan.time;
         let connections = (0..plan.connections).map(|_| async {
             let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;

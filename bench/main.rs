@@ -96,7 +96,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     std::fs::create_dir_all(&arguments.folder)?;
     let folder = arguments.folder.canonicalize()?;
     let wants = |name: &str| name.contains(&arguments.only);
-    let plan = Plan { connections: arguments.connections, time: Duration::from_secs(arguments.seconds) };
+    let plan = Plan::new(arguments.connections, Duration::from_secs(arguments.seconds));
     let mut table = Table::default();
 
     let people = People::ready(&folder, arguments.postgres.as_deref(), arguments.members)?;
@@ -130,7 +130,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         // Every session once: nothing is kept yet. Then in turns, so that what else the machine does
         // hits both alike.
         let mut first = people.sessions.iter().map(|session| own_record(session).into_bytes());
-        let cold = generator::run(program.port, plan.for_long(), || first.next(), 200)?;
+        let cold = generator::run(program.port, plan.to_the_end(), || first.next(), 200)?;
         let (mut bare_load, mut read_load) = (Load::default(), Load::default());
         for _ in 0..2 {
             bare_load.add(generator::run(bare.port, plan.half(), || Some(one.clone()), 200)?);
@@ -174,7 +174,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         // The bare handler knows one address.
         let one = own_record(&few[0]).into_bytes();
         let mut first = few.iter().map(|session| of_session(path, session).into_bytes());
-        let cold = generator::run(program.port, plan, || first.next(), 204)?;
+        let cold = generator::run(program.port, plan.to_the_end(), || first.next(), 204)?;
         let (mut bare_load, mut load) = (Load::default(), Load::default());
         for _ in 0..2 {
             bare_load.add(generator::run(bare.port, plan.half(), || Some(one.clone()), 200)?);

@@ -195,7 +195,7 @@ pub fn measure(folder: &Path, postgres: Option<&str>, members: usize, seconds: u
         .and_then(|list| list.split("value=\"").nth(3))
         .and_then(|rest| rest.split('"').next())
         .unwrap_or_default();
-    let plan = Plan { connections: 1, time: Duration::from_secs(seconds) };
+    let plan = Plan::new(1, Duration::from_secs(seconds));
     let pages = [
         ("home", String::new()),
         ("members, newest", "members/".to_owned()),
@@ -277,7 +277,7 @@ fn export(desk: &Desk, program: &Program, people: &People, table: &mut Table) ->
     desk.post("members/export/", FORM, b"filter=")?.read_to_string(&mut answer)?;
     let page = answer.split("/admin/").nth(1).and_then(|rest| rest.split('?').next()).context("it is made")?.to_owned();
     let mut number = people.next_address()?;
-    let plan = Plan { connections: 4, time: Duration::from_secs(4) };
+    let plan = Plan::new(4, Duration::from_secs(4));
     let next = || {
         number += 1;
         Some(people::sign_up(number))
@@ -347,7 +347,7 @@ fn import(desk: &Desk, program: &Program, people: &People, table: &mut Table) ->
     let mut number = people.next_address()?;
     let load = generator::run(
         program.port,
-        Plan { connections: 4, time: Duration::from_secs(4) },
+        Plan::new(4, Duration::from_secs(4)),
         || {
             number += 1;
             Some(people::sign_up(number))
