@@ -22,7 +22,7 @@ def leaves_cores(folder):
     """Whether this machine writes the core of a program that crashes where it was started."""
     crashing = subprocess.Popen([*CRASHES, str(folder), "sleep", "60"])
     time.sleep(0.2)
-    crashing.send_signal(signal.SIGSEGV)
+    crashing.send_signal(signal.SIGABRT)
     crashing.wait()
     cores = list(folder.glob("core*"))
     for core in cores:
@@ -75,8 +75,8 @@ def run(options):
         done = program.run("backup", str(backup))
         if done.returncode:
             broken.append(f"no backup: {done.stderr[-200:]}")
-        program.process.send_signal(signal.SIGSEGV)
-        if program.process.wait(30) != -signal.SIGSEGV:
+        program.process.send_signal(signal.SIGABRT)
+        if program.process.wait(30) != -signal.SIGABRT:
             broken.append("it did not crash")
         places = {name.name: name.read_bytes() for name in program.folder.iterdir()
                   if name.is_file() and name.suffix != ".key"}

@@ -37,7 +37,7 @@ TREE = WORK / "tree"
 ROOMS = ["src/signin/", "src/limits/", "src/billing/sync.rs", "src/billing/access.rs", "src/mail/outbox.rs"]
 BINARIES = ["lib", "properties", "stories", "known_faults"]
 # Stories that look at a room most closely, beside those of its own name.
-CLOSE = {"sync": "webhooks plans", "access": "plans money", "outbox": "mailing", "signing_keys": "tokens sessions", "present": "sessions account",
+CLOSE = {"links": "waiting codes", "sync": "webhooks plans", "access": "plans money", "outbox": "mailing", "signing_keys": "tokens sessions", "present": "sessions account",
          "kept": "sessions", "asking": "limits links subscribing signing_in", "redemption": "signing_in subscribing links", "client": "limits",
          "mod": "limits links", "devices": "account", "integrity": "limits members_api", "return_to": "signing_in links"}
 # These run for minutes each, and others reach the same places.

@@ -24,7 +24,7 @@ def binary():
     path = pathlib.Path(os.environ.get("READERSHIP_BIN", ROOT / "target/release/readership"))
     if not path.exists():
         raise SystemExit(f"{path} is not there: run `cargo build --release --no-default-features` first")
-    return str(path)
+    return str(path.resolve())
 
 
 def free_port():
