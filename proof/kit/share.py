@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-PERIOD_US = 10_000
+PERIOD_US = 20_000
 
 
 class Share:
