@@ -88,8 +88,8 @@ def jwt(key, now):
 class Ghost:
     name = "Ghost 6.65"
 
-    def __init__(self, folder):
-        self.folder, self.port = pathlib.Path(folder), 2368
+    def __init__(self, folder, uses_links):
+        self.folder, self.port, self.uses_links = pathlib.Path(folder), 2368, uses_links
         self.key = json.loads((self.folder / "keys.json").read_text())["admin"]
         self.origin, self.host = "http://localhost:2368", {"host": "localhost:2368"}
 
@@ -114,8 +114,8 @@ class Ghost:
         return client.get(link, **self.host).cookies()
 
     def use(self, links):
-        """Not measured: Ghost asks a third party where a new member is, and waits for it, which a machine without
-        a way out answers after many seconds."""
+        """Ghost asks a third party where a new member is, and waits for it: only where somebody plays that party."""
+        return once([(link, None) for link in links], self.port, "GET", **self.host) if self.uses_links else None
 
     def memory(self):
         return resident(self.process())
@@ -230,6 +230,7 @@ def measure(peer, count, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ghost", help="the folder of the Ghost that runs")
+    parser.add_argument("--ghost-links", action="store_true", help="use links of Ghost too: README.md says how")
     parser.add_argument("--better-auth", help="a folder with better-auth's packages")
     parser.add_argument("--count", type=int, default=20_000, help="members of ours")
     parser.add_argument("--their-count", type=int, default=400, help="members of theirs")
@@ -241,7 +242,7 @@ def main():
         ours = Ours(program, sink)
         measured.append((ours.name, {**measure(ours, options.count, options.seconds), "started": started}))
     if options.ghost:
-        measured.append((Ghost.name, measure(Ghost(options.ghost), options.their_count, options.seconds)))
+        measured.append((Ghost.name, measure(Ghost(options.ghost, options.ghost_links), options.their_count, options.seconds)))
     if options.better_auth:
         peer = BetterAuth(options.better_auth)
         measured.append((peer.name, {**measure_auth(peer, options.their_count * 10, options.seconds), "started": peer.started}))
