@@ -105,8 +105,8 @@ def run(options):
         broken.append(f"it takes {back:.1f} s to be itself again")
     if seen["asked_per_s"] < 0.95 * options.times * peak:
         broken.append(f"only {seen['asked_per_s']:.0f} a second were asked: this is no crowd of {options.times} times")
-    return {"bound": options.bound, "peak_per_s": round(peak), "asked_per_s": round(seen["asked_per_s"]), "goodput_per_s": round(goodput),
-            "share": round(share_kept, 2), "answers": seen["statuses"], "unanswered": seen["unanswered"],
+    return {"bound": options.bound, "peak_per_s": round(peak), "asked_per_s": round(seen["asked_per_s"]),
+            "goodput_per_s": round(goodput), "share": round(share_kept, 2), "answers": seen["statuses"], "unanswered": seen["unanswered"],
             "p99_ms": [round(calm_p99 * 1000), round(seen["p99_s"] * 1000)], "health_p99_ms": round(health * 1000),
             "memory_mib": memory, "back_after_s": round(back, 2), "broken": broken}
 

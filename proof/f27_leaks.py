@@ -90,7 +90,8 @@ def run(options):
         for number in range(options.flows):
             if f"canary{number}@reader.test".encode() in places["log"]:
                 broken.append("an address stands in the log")
-    return {"secrets": len(secrets), "cores_are_written_here": writes_cores, "places": sorted(places), "log_bytes": len(places["log"]), "broken": broken}
+    return {"secrets": len(secrets), "cores_are_written_here": writes_cores, "places": sorted(places),
+            "log_bytes": len(places["log"]), "broken": broken}
 
 
 experiment("F27", "no secret is kept in clear", run, [("--flows", {"type": int, "default": 50})])

@@ -20,7 +20,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.I)
 
 class Connection(asyncio.Protocol):
     def __init__(self, crowd, request):
-        self.crowd, self.request, self.begun, self.heard = crowd, request, None, b""
+        self.crowd, self.request, self.begun, self.heard = crowd, request, time.monotonic(), b""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -57,7 +57,7 @@ class Crowd:
     def __init__(self, port):
         self.port, self.idle, self.open = port, collections.deque(), 0
         self.statuses, self.waits, self.asked, self.unasked = collections.Counter(), [], 0, 0
-        self.tag = os.urandom(4).hex()
+        self.tag, self.tasks = os.urandom(4).hex(), []
 
     def answered(self, status, wait):
         self.statuses[status] += 1
@@ -70,7 +70,6 @@ class Crowd:
 
     async def connect(self, request):
         connection = Connection(self, request)
-        connection.begun = time.monotonic()
         try:
             await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", self.port)
         except OSError:
@@ -96,7 +95,7 @@ class Crowd:
             self.tasks.append(asyncio.ensure_future(self.connect(request)))
 
     async def come(self, rate, seconds):
-        self.tasks, begun = [], time.monotonic()
+        begun = time.monotonic()
         while (elapsed := time.monotonic() - begun) < seconds:
             for _ in range(int(rate * elapsed) - self.asked - self.unasked):
                 self.ask()
@@ -105,8 +104,9 @@ class Crowd:
         end = time.monotonic() + 10
         while self.statuses.total() < self.asked and time.monotonic() < end:
             await asyncio.sleep(0.01)
-        return {"asked_per_s": self.asked / asked_in, "unasked": self.unasked, "unanswered": self.asked - self.statuses.total(),
-                "statuses": dict(self.statuses), "p99_s": percentile(self.waits, 0.99), "took_s": time.monotonic() - begun}
+        return {"asked_per_s": self.asked / asked_in, "unasked": self.unasked,
+                "unanswered": self.asked - self.statuses.total(), "statuses": dict(self.statuses),
+                "p99_s": percentile(self.waits, 0.99), "took_s": time.monotonic() - begun}
 
 
 if __name__ == "__main__":
